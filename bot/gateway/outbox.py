@@ -1,0 +1,127 @@
+"""What is to be said. A line is stored only under the ownership its author saw."""
+
+import json
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.gateway.inbox import BUTTON_LIVES
+from bot.gateway.ownership import EpochPassed
+from bot.gateway.tables import Outbox, Press
+from core.clock import Clock
+from core.jobs import JobQueue
+from core.jobs.port import REPLY
+from crm_bridge.models import Author, Conversation, Message, MessageState
+
+DELIVER = "deliver"  # kind of job
+_PAYLOAD = re.compile(r"/(?P<intent>\w+)(?P<entities>\{.*\})?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Button:
+    """A quick reply: what it shows and what it means."""
+
+    title: str
+    intent: str
+    entities: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_payload(cls, title: str, payload: str) -> "Button":
+        """Read Rasa's `/intent{"entity": "value"}`; payloads come from our own files only."""
+        found = _PAYLOAD.fullmatch(payload.strip())
+        if not found:
+            raise ValueError(f"not a button payload: {payload!r}")
+        return cls(title, found["intent"], json.loads(found["entities"] or "{}"))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One message to the customer."""
+
+    text: str
+    buttons: Sequence[Button] = ()
+
+
+class OutboxShelf:
+    """Puts lines on their way."""
+
+    def __init__(self, clock: Clock, queue: JobQueue) -> None:
+        self._clock = clock
+        self._queue = queue
+
+    async def say(
+        self,
+        session: AsyncSession,
+        conversation_id: str,
+        lines: Sequence[Line],
+        *,
+        author: Author,
+        epoch: int,
+        reply_to: str | None = None,
+        priority: int = REPLY,
+    ) -> None:
+        """Store lines in the caller's transaction.
+
+        Raises:
+            EpochPassed: the conversation is not in the epoch that the author saw.
+        """
+        held = select(Conversation.epoch).where(Conversation.id == conversation_id).with_for_update()
+        if await session.scalar(held) != epoch:
+            raise EpochPassed(conversation_id)
+        for number, line in enumerate(lines):
+            message_id = f"{reply_to}.{number}" if reply_to else f"o{secrets.token_hex(10)}"
+            await self._put(session, conversation_id, message_id, line, author, epoch, reply_to, priority)
+
+    async def _put(
+        self,
+        session: AsyncSession,
+        conversation_id: str,
+        message_id: str,
+        line: Line,
+        author: Author,
+        epoch: int,
+        reply_to: str | None,
+        priority: int,
+    ) -> None:
+        now = self._clock.now()
+        presses = [self._press(conversation_id, message_id, button) for button in line.buttons]
+        session.add(
+            Message(
+                id=message_id,
+                conversation_id=conversation_id,
+                author=author,
+                text=line.text,
+                buttons=[{"id": press.id, "title": press.title} for press in presses],
+                state=MessageState.PENDING,
+                reply_to=reply_to,
+                created_at=now,
+            )
+        )
+        await session.flush()
+        session.add_all(presses)
+        row = Outbox(message_id=message_id, conversation_id=conversation_id, epoch=epoch, created_at=now)
+        session.add(row)
+        await session.flush()
+        await self._queue.enqueue(
+            DELIVER,
+            {"outbox_id": row.id},
+            partition_key=f"out:{conversation_id}",
+            priority=priority,
+            conn=session,
+        )
+
+    def _press(self, conversation_id: str, message_id: str, button: Button) -> Press:
+        return Press(
+            id=secrets.token_urlsafe(16),
+            conversation_id=conversation_id,
+            message_id=message_id,
+            title=button.title,
+            intent=button.intent,
+            entities=button.entities,
+            expires_at=self._clock.now() + BUTTON_LIVES,
+        )

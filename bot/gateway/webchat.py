@@ -1,0 +1,287 @@
+"""The web chat over HTTP: session, socket, and the event stream where sockets are blocked."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from bot.channels import webchat as wire
+from bot.channels.inbound import Inbound
+from bot.gateway.conversations import visible
+from bot.gateway.delivery import mark_read
+from bot.gateway.hub import Hub, Listener
+from bot.gateway.inbox import InboxDoor, StaleButton
+from bot.gateway.limits import Limits
+from bot.gateway.visitors import Visitor, Visitors
+from core import logs
+from core.db import Database
+from core.texts import Texts
+from crm_bridge.models import Conversation
+
+log = logs.get("webchat")
+
+HELLO_SECONDS = 15
+HEARTBEAT_SECONDS = 25.0
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class WebChat:
+    """Routes of `/chat/v1`."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        visitors: Visitors,
+        inbox: InboxDoor,
+        hub: Hub,
+        limits: Limits,
+        texts: Texts,
+        origins: list[str],
+        text_limit: int,
+    ) -> None:
+        self._db = db
+        self._visitors = visitors
+        self._inbox = inbox
+        self._hub = hub
+        self._limits = limits
+        self._texts = texts
+        self._origins = frozenset(origins)
+        self._text_limit = text_limit
+
+    def add_to(self, app: web.Application) -> None:
+        app.router.add_post("/chat/v1/session", self._guarded(self.session))
+        app.router.add_get("/chat/v1/ws", self._guarded(self.socket))
+        app.router.add_get("/chat/v1/events", self._guarded(self.events))
+        app.router.add_post("/chat/v1/send", self._guarded(self.send))
+        for path in ("session", "events", "send"):
+            app.router.add_options(f"/chat/v1/{path}", self._guarded(self._preflight))
+
+    def _guarded(
+        self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """Only sites that may embed the chat get in; a browser always names its site."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            origin = request.headers.get("Origin")
+            if origin is not None and not self._may_embed(request, origin):
+                raise web.HTTPForbidden(text="this site may not embed the chat: see ZABOTA_CHAT_ORIGINS")
+            response = await handler(request)
+            if origin is not None and not response.prepared:
+                response.headers.update(_cors(origin))
+            return response
+
+        return guarded
+
+    def _may_embed(self, request: web.Request, origin: str) -> bool:
+        return origin in self._origins or origin.partition("://")[2] == request.host
+
+    async def _preflight(self, request: web.Request) -> web.Response:
+        return web.Response(
+            status=204,
+            headers={
+                "Access-Control-Allow-Methods": "GET, POST",
+                "Access-Control-Allow-Headers": "Authorization, Content-Type",
+                "Access-Control-Max-Age": "86400",
+            },
+        )
+
+    async def session(self, request: web.Request) -> web.Response:
+        """Open or continue a visitor's chat."""
+        if not await self._limits.may_open(request.remote or ""):
+            return _refusal(self._refused(wire.Refused("rate_limited"), None), 429)
+        try:
+            asked = json.loads(await request.read())
+            opened = await self._visitors.open(
+                wire.visitor(asked.get("visitor")),
+                "en" if asked.get("language") == "en" else "ru",
+                _short(asked.get("user_id")),
+                _short(asked.get("user_hash")),
+            )
+        except (ValueError, AttributeError, RecursionError):
+            return _refusal(self._refused(wire.Refused("bad_frame"), None), 400)
+        return web.json_response(vars(opened))
+
+    async def socket(self, request: web.Request) -> web.StreamResponse:
+        """One browser tab."""
+        ws = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, max_msg_size=wire.FRAME_LIMIT)
+        await ws.prepare(request)
+        try:
+            first = await asyncio.wait_for(ws.receive(), HELLO_SECONDS)
+            hello = wire.parse(first.data, self._text_limit) if first.type is WSMsgType.TEXT else None
+        except (TimeoutError, wire.Refused):
+            hello = None
+        visitor = await self._visitors.find(hello.visitor) if isinstance(hello, wire.Hello) else None
+        if visitor is None or not isinstance(hello, wire.Hello):
+            with contextlib.suppress(ConnectionError):
+                await ws.send_json(self._refused(wire.Refused("bad_visitor"), None))
+            await ws.close(code=WSCloseCode.POLICY_VIOLATION)
+            return ws
+        await self._talk(ws, visitor, hello.after)
+        return ws
+
+    async def _talk(self, ws: web.WebSocketResponse, visitor: Visitor, after: int) -> None:
+        news = asyncio.create_task(self._push_and_close(ws, visitor, after))
+        try:
+            async for frame in ws:
+                if frame.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    answer = await self._take(visitor, frame.data)
+                    if answer:
+                        await ws.send_json(answer)
+        except ConnectionError:
+            pass  # the tab is gone; it will come back and ask for what it missed
+        finally:
+            news.cancel()
+            await asyncio.gather(news, return_exceptions=True)
+
+    async def _push_and_close(self, ws: web.WebSocketResponse, visitor: Visitor, after: int) -> None:
+        try:
+            await self._push(visitor, after, ws.send_json)
+        except ConnectionError:
+            pass
+        except Exception:
+            log.exception("cannot push")
+            await ws.close(code=WSCloseCode.INTERNAL_ERROR)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """The same stream as server-sent events."""
+        visitor = await self._visitor(request)
+        if visitor is None:
+            return _refusal(self._refused(wire.Refused("bad_visitor"), None), 401)
+        after = request.query.get("after", "0")
+        stream = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream",
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",
+                **_cors(request.headers.get("Origin")),
+            }
+        )
+        await stream.prepare(request)
+
+        async def send(frame: dict[str, Any]) -> None:
+            await stream.write(f"data: {json.dumps(frame, ensure_ascii=False)}\n\n".encode())
+
+        with contextlib.suppress(ConnectionError):
+            await self._push(visitor, int(after) if after.isdecimal() else 0, send)
+        return stream
+
+    async def send(self, request: web.Request) -> web.Response:
+        """One frame of a browser without a socket."""
+        visitor = await self._visitor(request)
+        if visitor is None:
+            return _refusal(self._refused(wire.Refused("bad_visitor"), None), 401)
+        if (request.content_length or 0) > wire.FRAME_LIMIT:
+            return _refusal(self._refused(wire.Refused("too_long"), visitor.language), 413)
+        try:
+            body = (await request.read()).decode()
+        except UnicodeDecodeError:
+            return _refusal(self._refused(wire.Refused("bad_frame"), visitor.language), 400)
+        answer = await self._take(visitor, body) or {"type": "pong"}
+        return web.json_response(answer, status=400 if answer["type"] == "refused" else 200)
+
+    async def _visitor(self, request: web.Request) -> Visitor | None:
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        return await self._visitors.find(wire.visitor(secret)) if scheme == "Bearer" else None
+
+    async def _take(self, visitor: Visitor, raw: str | bytes) -> dict[str, Any] | None:
+        """Take one frame; the frame to answer with."""
+        try:
+            match wire.parse(raw, self._text_limit):
+                case wire.Said() as said:
+                    return await self._accept(visitor, said)
+                case wire.Seen(seq):
+                    async with self._db.write() as session:
+                        await mark_read(session, visitor.conversation_id, seq)
+                case wire.Signal("ping"):
+                    return {"type": "pong"}
+        except wire.Refused as refused:
+            return self._refused(refused, visitor.language)
+        return None
+
+    async def _accept(self, visitor: Visitor, said: wire.Said) -> dict[str, Any]:
+        if not await self._limits.may_write(visitor.sender):
+            raise wire.Refused("rate_limited", said.client_id)
+        event = Inbound(
+            channel=wire.CHANNEL,
+            account=self._visitors.account,
+            event_id=f"{visitor.sender}:{said.client_id}",
+            sender=visitor.sender,
+            content=said.content,
+        )
+        try:
+            await self._inbox.accept(event, visitor.conversation_id)
+        except StaleButton:
+            raise wire.Refused("bad_press", said.client_id) from None
+        return {"type": "ack", "client_id": said.client_id}
+
+    def _refused(self, refused: wire.Refused, language: str | None) -> dict[str, Any]:
+        text = self._texts(f"refused.{refused.code}", language, limit=self._text_limit)
+        frame = {"type": "refused", "code": refused.code, "text": text}
+        return frame | ({"client_id": refused.client_id} if refused.client_id else {})
+
+    async def _push(self, visitor: Visitor, after: int, send: Send) -> None:
+        """Send the welcome, then whatever appears in the log, until the connection ends."""
+        with self._hub.listen(visitor.conversation_id) as ear:
+            await send(await self._welcome(visitor))
+            shown_typing: str | None = None
+            async for seq, frame in self._news(visitor.conversation_id, after, ear):
+                if frame is not None:
+                    await send(frame)
+                elif ear.typing != shown_typing:
+                    author = ear.typing or shown_typing
+                    await send({"type": "typing", "author": author, "on": ear.typing is not None})
+                    shown_typing = ear.typing
+                after = seq
+
+    async def _welcome(self, visitor: Visitor) -> dict[str, Any]:
+        async with self._db.read() as session:
+            conversation = await session.get_one(Conversation, visitor.conversation_id)
+        return {
+            "type": "welcome",
+            "conversation_id": conversation.id,
+            "last_seq": conversation.last_seq,
+            "owner": conversation.owner,
+        }
+
+    async def _news(
+        self, conversation_id: str, after: int, ear: Listener
+    ) -> AsyncIterator[tuple[int, dict[str, Any] | None]]:
+        """New messages in order; (sequence number, None) when only something about typing changed."""
+        while True:
+            ear.news.clear()
+            async with self._db.read() as session:
+                messages = await visible(session, conversation_id, after)
+            for message in messages:
+                assert message.seq is not None
+                after = message.seq
+                yield (
+                    after,
+                    wire.message_frame(
+                        seq=after,
+                        id=message.id,
+                        author=message.author,
+                        text=message.text,
+                        buttons=message.buttons,
+                        at=message.created_at,
+                        details=message.details or {},
+                    ),
+                )
+            if not messages:
+                yield after, None
+                await ear.news.wait()
+
+
+def _cors(origin: str | None) -> dict[str, str]:
+    return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"} if origin else {}
+
+
+def _refusal(frame: dict[str, Any], status: int) -> web.Response:
+    return web.json_response(frame, status=status)
+
+
+def _short(value: object) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= 200 else None

@@ -1,0 +1,109 @@
+"""What a job is, and what a queue of jobs promises.
+
+A job is run at least once: its handler makes the effect happen once. Jobs of one partition run one at a time,
+by priority and then in the order they were added; a job that is not yet due holds nobody up.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+REPLY, TRANSACTIONAL, PROACTIVE, BROADCAST = 0, 3, 6, 9  # priorities; lower goes first
+
+
+@dataclass(frozen=True)
+class Job:
+    """One claimed job."""
+
+    id: int
+    kind: str
+    payload: dict[str, Any]
+    partition_key: str | None
+    attempts: int  # claims in a row without an orderly end, this one included: did processes die on it?
+    failures: int  # how often a handler failed on it before
+
+
+class RetryAfter(Exception):  # noqa: N818 - a request of the handler, not an error
+    """Raised by a handler: run me again after `delay`; it does not count as a failure."""
+
+    def __init__(self, delay: timedelta) -> None:
+        super().__init__(delay)
+        self.delay = delay
+
+
+class Park(Exception):  # noqa: N818
+    """Raised by a handler: trying again is useless, set the job aside for a person."""
+
+
+class JobQueue(Protocol):
+    """Where services leave work. Joined to the caller's transaction when given its session."""
+
+    async def enqueue(
+        self,
+        kind: str,
+        payload: dict[str, Any],
+        *,
+        dedupe_key: str | None = None,
+        partition_key: str | None = None,
+        priority: int = TRANSACTIONAL,
+        due_at: datetime | None = None,
+        conn: AsyncSession | None = None,
+    ) -> bool:
+        """Add a job. False when an unfinished job with this `dedupe_key` is there already."""
+        ...
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Exponential back-off with jitter: between half of the step and the whole of it."""
+
+    attempts: int = 6
+    first: timedelta = timedelta(milliseconds=250)
+    longest: timedelta = timedelta(seconds=30)
+
+    def delay(self, failures: int, chance: random.Random) -> timedelta:
+        """How long to wait after the given number of failures."""
+        ceiling: timedelta = min(self.first * 2 ** min(failures - 1, 20), self.longest)
+        return ceiling * chance.uniform(0.5, 1)
+
+
+@dataclass(frozen=True)
+class Handler:
+    """How jobs of one kind are run, and what is done with one that nobody could run."""
+
+    run: Callable[[Job], Awaitable[None]]
+    retry: RetryPolicy = RetryPolicy()
+    parked: Callable[[Job], Awaitable[None]] | None = None
+
+
+class ClaimableQueue(JobQueue, Protocol):
+    """What a worker needs of a queue besides adding to it."""
+
+    async def claim(self, worker: str, kinds: Sequence[str], limit: int) -> list[Job]: ...
+
+    async def finish(self, job: Job, worker: str) -> None: ...
+
+    async def put_back(
+        self, job: Job, worker: str, due_at: datetime, error: str, *, failed: bool
+    ) -> None: ...
+
+    async def park(self, job: Job, worker: str, error: str) -> None: ...
+
+    async def keep(self, worker: str) -> None:
+        """Prolong the leases this worker holds."""
+        ...
+
+    async def release(self, worker: str) -> int:
+        """Give back what a worker of this name held when it died; how many jobs."""
+        ...
+
+    async def next_due(self, kinds: Sequence[str]) -> datetime | None: ...
+
+    def ear(self) -> asyncio.Event:
+        """An event that is set when work of this process has arrived; each worker has its own."""
+        ...

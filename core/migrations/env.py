@@ -1,0 +1,37 @@
+"""Alembic's entry point. `Base.metadata` holds what the caller has imported: nothing is needed to upgrade."""
+
+import asyncio
+from pathlib import Path
+
+from alembic import context
+from sqlalchemy import Connection, pool
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from core.db import Base
+
+
+def _migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=connection.dialect.name == "sqlite",
+        compare_type=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def _run(url: str) -> None:
+    engine = create_async_engine(url, poolclass=pool.NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(_migrate)
+        await connection.commit()
+    await engine.dispose()
+
+
+url = context.config.attributes["url"]
+parsed = make_url(url)
+if parsed.get_backend_name() == "sqlite" and parsed.database:
+    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+asyncio.run(_run(url))
