@@ -8,11 +8,20 @@ import secrets
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def _seconds(value: object) -> object:
+    """`.env` files give durations as a number of seconds; pydantic reads a bare number in a text as days."""
+    return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 
 
 class Settings(BaseSettings):
@@ -38,11 +47,11 @@ class Settings(BaseSettings):
     text_limit: int = 4000
     messages_per_minute: int = 40  # of one visitor
 
-    engine_timeout: timedelta = timedelta(seconds=40)
-    action_timeout: timedelta = timedelta(seconds=10)
-    job_lease: timedelta = timedelta(seconds=60)
-    queue_patience: timedelta = timedelta(minutes=15)  # then a waiting customer is told the truth
-    verification_lasts: timedelta = timedelta(hours=12)
+    engine_timeout: Seconds = timedelta(seconds=40)
+    action_timeout: Seconds = timedelta(seconds=10)
+    job_lease: Seconds = timedelta(seconds=60)
+    queue_patience: Seconds = timedelta(minutes=15)  # then a waiting customer is told the truth
+    verification_lasts: Seconds = timedelta(hours=12)
 
     engine_secret: SecretStr = SecretStr("")
     actions_secret: SecretStr = SecretStr("")

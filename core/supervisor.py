@@ -1,4 +1,7 @@
-"""Starts the product's processes, restarts those that die, ends them together. Standard library only: it stays small."""
+"""Starts the product's processes, restarts those that die, ends them together.
+
+Standard library only: it lives as long as the product and should weigh nothing.
+"""
 
 import asyncio
 import contextlib
@@ -68,8 +71,8 @@ class Supervisor:
 
     async def _announce(self, ready: str) -> None:
         for program in self._programs:
-            while program.health and not await asyncio.to_thread(_answers, program.health):
-                await asyncio.sleep(0.1)
+            while program.health and not await asyncio.to_thread(_answers, program.health):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)  # another process: there is no event to wait for
         print(ready, flush=True)
 
     async def _stop(self) -> None:

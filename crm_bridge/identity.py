@@ -98,7 +98,7 @@ class Identities:
             row = (await session.execute(query)).one_or_none()
         if row is None:
             raise UnknownConversation(conversation_id)
-        conversation, identity, customer = row.tuple()
+        conversation, identity, customer = row
         verified = customer is not None and self._fresh(identity.verified_at)
         return Caller(
             conversation_id=conversation.id,

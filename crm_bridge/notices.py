@@ -53,9 +53,7 @@ class Notices:
         self, session: AsyncSession, channel: NoticeChannel, address: str, text: str, *, withheld: bool
     ) -> None:
         now = self._clock.now()
-        session.add(
-            Notice(channel=channel, address=address, text=text, withheld=withheld, created_at=now)
-        )
+        session.add(Notice(channel=channel, address=address, text=text, withheld=withheld, created_at=now))
         await session.flush()
 
     async def unsent(self, limit: int = 50) -> list[NoticeView]:

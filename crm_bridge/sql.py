@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from sqlalchemy import CursorResult
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +15,6 @@ async def insert_if_absent(session: AsyncSession, table: type[Base], values: dic
     there for everyone to see or lock.
     """
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    done = await session.execute(insert(table).values(**values).on_conflict_do_nothing())
-    assert isinstance(done, CursorResult)
-    return done.rowcount == 1
+    key = next(iter(table.__table__.primary_key))
+    statement = insert(table).values(**values).on_conflict_do_nothing().returning(key)
+    return (await session.execute(statement)).first() is not None

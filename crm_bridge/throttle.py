@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.models import Throttle
@@ -54,6 +54,5 @@ class Guesses:
 
     async def clear(self) -> None:
         """The guess was right."""
-        await self._session.execute(
-            update(Throttle).where(Throttle.subject == self._row.subject).values(failures=0)
-        )
+        self._row.failures = 0
+        await self._session.flush()

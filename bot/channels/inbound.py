@@ -1,4 +1,4 @@
-"""What a customer did, whichever channel it came through. Nothing inside ever sees a provider's own format."""
+"""What a customer did, whichever channel it came through. Nothing inside sees a provider's own format."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def content_of(stored: dict[str, Any]) -> Content:
 
 
 def clean(text: str) -> str:
-    """Text without what no customer types: control characters (line breaks stay), lone surrogates, bidi tricks."""
+    """Text without what no customer types: control characters (line breaks stay), lone surrogates."""
     kept = (c for c in text.replace("\r\n", "\n") if c == "\n" or unicodedata.category(c) not in _UNWANTED)
     return unicodedata.normalize("NFC", "".join(kept)).strip().strip(_INVISIBLE).strip()
 

@@ -1,4 +1,4 @@
-"""Who is connected to this process, and has something to read. It carries news, never content: that is in the log."""
+"""Who is connected to this process and has something to read. It carries news; the content is in the log."""
 
 import asyncio
 from collections import defaultdict

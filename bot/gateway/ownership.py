@@ -18,7 +18,7 @@ class EpochPassed(Exception):  # noqa: N818 - somebody else was first
 
 
 class Ownership:
-    """Changes of owner, each in the caller's transaction. All return the new epoch and raise `EpochPassed`."""
+    """Changes of owner, in the caller's transaction. All return the new epoch and raise `EpochPassed`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""Transport: what came in, what goes out, and the buttons that were issued. Conversations live in `crm_bridge`."""
+"""Transport: what came in, what goes out, which buttons were issued. Conversations live in `crm_bridge`."""
 
 from datetime import datetime
 from typing import Any

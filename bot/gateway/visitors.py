@@ -1,4 +1,4 @@
-"""Visitors of the web chat: a secret in the browser stands for an identity, and one conversation belongs to it."""
+"""Visitors of the web chat: a secret in the browser stands for an identity and its conversation."""
 
 import secrets
 from dataclasses import dataclass

@@ -2,13 +2,19 @@
 
 import asyncio
 from pathlib import Path
+from typing import Literal
 
 from alembic import context
 from sqlalchemy import Connection, pool
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from core.db import Base
+from core.db import Base, UtcDateTime
+
+
+def _render(kind: str, item: object, _context: object) -> str | Literal[False]:
+    """Migrations are history: they must not change when our own types do."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 
 def _migrate(connection: Connection) -> None:
@@ -17,6 +23,7 @@ def _migrate(connection: Connection) -> None:
         target_metadata=Base.metadata,
         render_as_batch=connection.dialect.name == "sqlite",
         compare_type=True,
+        render_item=_render,
     )
     with context.begin_transaction():
         context.run_migrations()

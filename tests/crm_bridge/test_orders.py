@@ -29,7 +29,8 @@ def company(db: Database, clock: ManualClock) -> Company:
 
 
 @pytest.mark.parametrize(
-    "written", ["zb1001", "№ ZB-1001", "#zb 10 01", "ZB–1001", " zb\u00a01001 ", "Zb−1001", "ＺＢ1001", "zb\u200b1001"]
+    "written",
+    ["zb1001", "№ ZB-1001", "#zb 10 01", "ZB–1001", " zb\u00a01001 ", "Zb−1001", "ＺＢ1001", "zb\u200b1001"],
 )
 async def test_an_order_is_found_however_its_number_is_written(company: Company, written: str) -> None:
     maria = await company.customer()
@@ -139,7 +140,12 @@ async def test_lateness_is_counted_from_the_promise(
 
     maria = await company.customer()
     await company.order(
-        maria, "7", state=state, promised_at=day(promised), expected_at=day(expected), delivered_at=day(delivered)
+        maria,
+        "7",
+        state=state,
+        promised_at=day(promised),
+        expected_at=day(expected),
+        delivered_at=day(delivered),
     )
     order = await Orders(company.db).find(maria, "7")
     assert order is not None

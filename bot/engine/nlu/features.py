@@ -147,6 +147,13 @@ class Vectoriser:
         matrix.sort_indices()
         return matrix, np.array(unseen, dtype=np.float32)
 
+    def span(self, name: str) -> tuple[int, int]:
+        """First column of a block and the column after its last."""
+        for block, table in zip(self._blocks, self._tables):
+            if block.name == name:
+                return table.offset, table.offset + len(table.ids)
+        raise KeyError(name)
+
     def arrays(self) -> dict[str, Any]:
         """What to store."""
         out = {}

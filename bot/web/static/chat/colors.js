@@ -3,6 +3,7 @@
 const WHITE = [255, 255, 255];
 const BLACK = [0, 0, 0];
 const TEXT_CONTRAST = 4.5;
+const TEXT_CONTRAST_SAFE = 5.8; // also on tinted backgrounds
 const SHAPE_CONTRAST = 3;
 
 export const DEFAULT_ACCENT = [23, 98, 84];
@@ -17,7 +18,7 @@ export function palette(accent, surface) {
   return {
     accent: css(fill),
     onAccent: css(contrast(fill, WHITE) >= TEXT_CONTRAST ? WHITE : BLACK),
-    accentText: css(towardsContrast(accent, surface, TEXT_CONTRAST + 0.3)),
+    accentText: css(towardsContrast(accent, surface, TEXT_CONTRAST_SAFE)),
   };
 }
 

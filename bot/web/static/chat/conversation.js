@@ -171,11 +171,11 @@ export class Conversation {
     this.#baseline ??= last_seq;
     this.#target = last_seq;
     this.#tell.owner(owner);
-    this.#checkCaughtUp();
+    if (!this.#widening) this.#checkCaughtUp();
   }
 
   #message(frame) {
-    if (frame.client_id) this.#outgoing.settle(frame.client_id);
+    if (frame.client_id && this.#outgoing.settle(frame.client_id)) this.#expectAcks();
     this.#show(this.#history.take(frame));
     clearTimeout(this.#gapTimer);
     if (this.#history.missing !== null) this.#gapTimer = setTimeout(() => this.#fillGap(), GAP_PATIENCE_MS);

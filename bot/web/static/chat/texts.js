@@ -143,7 +143,8 @@ export class Texts {
     this.language = language;
     Object.assign(this, CATALOGUE[language]);
     this.rules = new Intl.PluralRules(language);
-    this.clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+    // «09:05», but “9:05 AM”
+    this.clock = new Intl.DateTimeFormat(language, { hour: language === "ru" ? "2-digit" : "numeric", minute: "2-digit" });
     this.dayOfYear = new Intl.DateTimeFormat(language, { day: "numeric", month: "long" });
     this.dayOfAnyYear = new Intl.DateTimeFormat(language, { day: "numeric", month: "long", year: "numeric" });
   }

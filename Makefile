@@ -1,0 +1,78 @@
+# Every target does what is missing before it: `make run` or `make test` on a fresh clone is enough.
+# Needs: Python 3.10 (for Rasa) and 3.11 or newer, make, a C compiler.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+export UV_PYTHON_DOWNLOADS ?= automatic
+export RASA_TELEMETRY_ENABLED := false
+
+UV_VERSION := 0.13.9
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+export UV
+APP := .venv/bin
+ENGINE_PYTHON := .venv-engine/bin/python
+ENGINE ?= light # light: without TensorFlow; tensorflow: with it, for DIET and TED
+ENGINE_PROJECT := $(if $(filter tensorflow,$(ENGINE)),bot/engine/tensorflow,bot/engine)
+ARGS ?=
+
+.PHONY: help setup run train test test-fast lint format bench rasa doctor clean migration
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready .venv-engine/.ready ## build both environments (ENGINE=tensorflow for DIET and TED)
+
+run: setup ## start everything and print the addresses
+	@exec $(APP)/zabota up
+
+train: setup ## train the assistant on data/
+	@$(APP)/zabota train
+
+test: setup scripts/.browser ## the whole test suite
+	$(APP)/python -m pytest $(ARGS)
+	$(ENGINE_PYTHON) -m pytest -c bot/engine/pytest.ini tests/engine tests/nlu $(ARGS)
+
+lint: setup ## style, types, catalogues
+	$(APP)/ruff check .
+	$(APP)/ruff format --check .
+	$(APP)/mypy
+
+format: setup ## let ruff put the code in order
+	$(APP)/ruff check --fix .
+	$(APP)/ruff format .
+
+bench: setup ## measure, and print the goals beside the figures
+	$(APP)/python -m bench.foundation
+
+rasa: setup ## Rasa's own commands: make rasa ARGS="test nlu"
+	@$(ENGINE_PYTHON) -m bot.engine.cli $(ARGS)
+
+doctor: setup ## what is wrong with this installation, in words
+	@$(APP)/zabota doctor
+
+migration: setup ## write a migration from the models: make migration ARGS="add consent"
+	@$(APP)/python -m scripts.migration "$(ARGS)"
+
+clean: ## remove environments, caches and trained models; data in var/ stays
+	rm -rf .venv .venv-engine .tools .mypy_cache .ruff_cache .pytest_cache .rasa models/*.tar.gz models/registry.json
+
+.tools/bin/uv:
+	@echo "uv is not installed: putting uv $(UV_VERSION) into .tools"
+	@python3 -m venv .tools
+	@.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.ready: pyproject.toml uv.lock | $(UV)
+	@python=$${PYTHON_APP:-$$(scripts/find-python 3.12 3.11 3.13)} && \
+	 echo "Building the application's environment with $$($$python --version) ..." && \
+	 UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv $(UV) sync --quiet --frozen --no-python-downloads --python "$$python"
+	@touch $@
+
+.venv-engine/.ready: $(ENGINE_PROJECT)/pyproject.toml $(ENGINE_PROJECT)/uv.lock | $(UV)
+	@python=$${PYTHON_ENGINE:-$$(scripts/find-python 3.10)} && \
+	 echo "Building the engine's environment with $$($$python --version) ..." && \
+	 UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv-engine $(UV) sync --quiet --frozen --no-python-downloads \
+	   --project $(ENGINE_PROJECT) --python "$$python"
+	@touch $@
+
+scripts/.browser: scripts/find-browser .venv/.ready
+	@scripts/find-browser && touch $@

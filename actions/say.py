@@ -1,0 +1,66 @@
+"""What an action says: responses of the domain with values, buttons and effects."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from actions.wording import texts
+from rasa_sdk.executor import CollectingDispatcher
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A quick reply. The gateway keeps the payload and gives the customer an id of its own."""
+
+    title: str
+    intent: str
+    entities: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def payload(self) -> str:
+        data = json.dumps(dict(self.entities), ensure_ascii=False) if self.entities else ""
+        return f"/{self.intent}{data}"
+
+    def as_dict(self) -> dict[str, str]:
+        return {"title": self.title, "payload": self.payload}
+
+
+class Say:
+    """Collects the replies of one action."""
+
+    def __init__(self, dispatcher: CollectingDispatcher, language: str) -> None:
+        self._dispatcher = dispatcher
+        self.language = language
+
+    def __call__(self, response: str, *buttons: str | Button, **values: Any) -> None:
+        """Say a response of the domain.
+
+        Args:
+            buttons: intents, titled `button.<intent>` in the catalogue, or buttons with a title of their own.
+            values: what the response's {placeholders} stand for.
+        """
+        self._utter(response, buttons, {}, values)
+
+    def hand_over(self, response: str, reason: str, **values: Any) -> None:
+        """Say a response that gives the conversation to people. The gateway does it together with the reply."""
+        self._utter(response, (), {"handoff": {"reason": reason}}, values)
+
+    def nothing(self) -> None:
+        """Take back what was said so far."""
+        self._dispatcher.messages.clear()
+
+    def button(self, intent: str) -> Button:
+        """A button titled by the catalogue."""
+        return Button(texts(f"button.{intent}", self.language), intent)
+
+    def _utter(
+        self,
+        response: str,
+        buttons: tuple[str | Button, ...],
+        effects: dict[str, Any],
+        values: dict[str, Any],
+    ) -> None:
+        drawn = [self.button(one) if isinstance(one, str) else one for one in buttons]
+        self._dispatcher.utter_message(
+            response=response, buttons=[one.as_dict() for one in drawn], json_message=effects, **values
+        )

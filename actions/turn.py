@@ -1,0 +1,89 @@
+"""What an action needs of a turn, read once from the tracker that the engine sends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from actions.wording import ENGLISH, RUSSIAN
+from rasa_sdk import Tracker
+
+NO_MATCH = frozenset({"out_of_scope", "nlu_fallback"})
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """An intent and how sure the classifier is of it."""
+
+    intent: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a customer, and what the dialogue remembers. Slots and entities are hints, no proof."""
+
+    conversation_id: str
+    message_id: str
+    text: str
+    intent: str
+    ranking: tuple[Guess, ...]  # best first
+    entities: Mapping[str, str]  # the first of each kind
+    slots: Mapping[str, Any]
+    language: str
+    form: str | None  # the active one
+    back_in_form: bool  # the form was interrupted by this message and goes on now
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of what this turn does."""
+        return f"{self.conversation_id}:{self.message_id}"
+
+    @property
+    def requested(self) -> str | None:
+        """The slot that the form has asked for."""
+        return self.slots.get("requested_slot")
+
+    @classmethod
+    def of(cls, tracker: Tracker) -> "Turn":
+        """Read a tracker."""
+        message: dict[str, Any] = tracker.latest_message or {}
+        metadata: dict[str, Any] = message.get("metadata") or {}
+        form = (tracker.active_loop or {}).get("name")
+        return cls(
+            conversation_id=str(tracker.sender_id),
+            message_id=str(metadata.get("message_id") or message.get("message_id") or ""),
+            text=str(message.get("text") or ""),
+            intent=str((message.get("intent") or {}).get("name") or "out_of_scope"),
+            ranking=_ranking(message),
+            entities=_entities(message),
+            slots=tracker.slots,
+            language=ENGLISH if tracker.slots.get("language") == ENGLISH else RUSSIAN,
+            form=form,
+            back_in_form=_was_rejected(tracker, form),
+        )
+
+
+def _ranking(message: dict[str, Any]) -> tuple[Guess, ...]:
+    guesses = (
+        Guess(str(guess.get("name")), float(guess.get("confidence") or 0))
+        for guess in message.get("intent_ranking") or ()
+    )
+    return tuple(sorted(guesses, key=lambda guess: -guess.confidence))
+
+
+def _entities(message: dict[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for entity in message.get("entities") or ():
+        value = entity.get("value")
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            found.setdefault(str(entity.get("entity")), str(value))
+    return found
+
+
+def _was_rejected(tracker: Tracker, form: str | None) -> bool:
+    for event in reversed(tracker.events or ()):
+        if event.get("event") == "user":
+            return False
+        if event.get("event") == "action_execution_rejected" and event.get("name") == form:
+            return True
+    return False

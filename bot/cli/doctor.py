@@ -1,0 +1,121 @@
+"""`zabota doctor`: what is wrong with this installation, in words."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Annotated
+from urllib.request import urlopen
+
+import typer
+from rich.console import Console
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.cli.training import ENGINE_PYTHON
+from bot.registry import Registry, TamperedModel
+from core.db import Database
+from core.settings import Settings
+
+console = Console(highlight=False)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `advice` says what to do when it is not well."""
+
+    what: str
+    well: bool
+    found: str
+    advice: str = ""
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Look at everything this installation needs. Exit code 1 when something is not well."""
+    settings = Settings()
+    findings = [check(settings) for check in CHECKS]
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+    else:
+        for finding in findings:
+            mark = "[green]✓[/]" if finding.well else "[red]✗[/]"
+            console.print(f"{mark} {finding.what}: {finding.found}")
+            if not finding.well:
+                console.print(f"    {finding.advice}")
+    if not all(finding.well for finding in findings):
+        raise typer.Exit(1)
+
+
+def _engine_environment(_: Settings) -> Finding:
+    what = "engine's environment"
+    if not ENGINE_PYTHON.exists():
+        return Finding(what, False, "missing", "Run `make setup`.")
+    probe = subprocess.run(  # noqa: S603 - our own environment
+        [ENGINE_PYTHON, "-c", "import importlib.metadata as m; print(m.version('rasa'))"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if probe.returncode != 0:
+        return Finding(what, False, "Rasa is not installed in it", "Run `make setup`.")
+    return Finding(what, True, f"Rasa {probe.stdout.strip()}")
+
+
+def _database(settings: Settings) -> Finding:
+    async def revision() -> str | None:
+        db = Database(settings.db_url)
+        try:
+            async with db.read() as session:
+                found: str | None = await session.scalar(text("select version_num from alembic_version"))
+                return found
+        finally:
+            await db.close()
+
+    what, kind = "database", settings.db_url.partition(":")[0]
+    try:
+        return Finding(what, True, f"{kind}, schema {asyncio.run(revision())}")
+    except (SQLAlchemyError, OSError) as error:
+        advice = "`make run` creates the tables. For PostgreSQL, check ZABOTA_DATABASE_URL."
+        return Finding(what, False, f"{kind} cannot be read ({type(error).__name__})", advice)
+
+
+def _model(settings: Settings) -> Finding:
+    try:
+        live = Registry(settings.models).live()
+    except TamperedModel as file:
+        advice = "It is not the file that was trained here. Train again: `zabota train`."
+        return Finding("model", False, f"{file} has been changed", advice)
+    if live is None:
+        return Finding("model", False, "none", "Train one: `zabota train`.")
+    return Finding("model", True, live.name)
+
+
+def _disk(settings: Settings) -> Finding:
+    place = settings.var if settings.var.exists() else settings.models
+    free = shutil.disk_usage(place).free / 1e9
+    return Finding("free disk space", free > 1, f"{free:.1f} GB", "Less than 1 GB is left: make room.")
+
+
+def _answers(name: str, url: Callable[[Settings], str]) -> Callable[[Settings], Finding]:
+    def check(settings: Settings) -> Finding:
+        try:
+            with urlopen(url(settings), timeout=3) as response:  # noqa: S310 - our own address
+                return Finding(name, response.status == 200, "answers", "See its log.")
+        except OSError:
+            return Finding(name, False, "does not answer", "Start everything with `make run`; see the log.")
+
+    return check
+
+
+def _checks() -> Iterator[Callable[[Settings], Finding]]:
+    yield from (_engine_environment, _database, _model, _disk)
+    yield _answers("engine", lambda s: f"http://127.0.0.1:{s.engine_port}/webhooks/zabota/health")
+    yield _answers("actions", lambda s: f"http://127.0.0.1:{s.actions_port}/health")
+    yield _answers("gateway", lambda s: f"http://127.0.0.1:{s.port}/health")
+
+
+CHECKS = tuple(_checks())

@@ -1,0 +1,1 @@
+"""Entities of a message with normalised values. `extract.find_entities` is the way in."""

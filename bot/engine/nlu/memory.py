@@ -1,0 +1,88 @@
+"""The training examples as neighbours: which one is nearest to a message, and how near."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+
+@dataclass
+class Memory:
+    """Training examples by dictionary forms and pairs of them (unit length), and by encoder if there is one."""
+
+    texts: list[str]
+    intents: list[str]
+    start: int  # first column of the lemma block in the vectoriser's rows
+    by_feature: sparse.csr_matrix  # float32 [lemma features, examples]
+    dense: np.ndarray | None  # float16 [examples, width]
+
+    def similarity_of(self, columns: np.ndarray, values: np.ndarray, row: np.ndarray | None) -> np.ndarray:
+        """Cosines [examples] of one message with every example."""
+        inside = (columns >= self.start) & (columns < self.start + self.by_feature.shape[0])
+        total = np.zeros(len(self.texts), dtype=np.float32)
+        pointer, index, data = self.by_feature.indptr, self.by_feature.indices, self.by_feature.data
+        for column, value in zip(columns[inside] - self.start, values[inside]):
+            span = slice(pointer[column], pointer[column + 1])
+            total[index[span]] += value * data[span]
+        if row is not None and self.dense is not None:
+            total = (total + self.dense.astype(np.float32) @ row) / 2
+        return total
+
+    def similarities(self, matrix: sparse.csr_matrix, dense: np.ndarray | None) -> np.ndarray:
+        """Cosines [rows, examples] of many messages; both given as the vectoriser and the encoder make them."""
+        lemmas = matrix[:, self.start : self.start + self.by_feature.shape[0]]
+        total = np.asarray((lemmas @ self.by_feature).todense(), dtype=np.float32)
+        if dense is not None and self.dense is not None:
+            total = (total + dense.astype(np.float32) @ self.dense.astype(np.float32).T) / 2
+        return total
+
+    def nearest(self, similarity: np.ndarray) -> tuple[str, str, float] | None:
+        """The nearest example, its intent, the cosine; None when nothing is shared with any."""
+        if not len(similarity):
+            return None
+        best = int(similarity.argmax())
+        if similarity[best] <= 0:
+            return None
+        return self.texts[best], self.intents[best], float(similarity[best])
+
+    def arrays(self) -> dict[str, Any]:
+        """What to store beside texts and intents."""
+        m = self.by_feature
+        out = {
+            "memory_data": m.data.astype(np.float16),
+            "memory_indices": m.indices.astype(np.int32),
+            "memory_indptr": m.indptr.astype(np.int32),
+            "memory_start": np.array(self.start),
+        }
+        if self.dense is not None:
+            out["memory_dense"] = self.dense
+        return out
+
+    @classmethod
+    def from_arrays(cls, arrays: Any, texts: list[str], intents: list[str]) -> Memory:
+        """The counterpart of `arrays`."""
+        indptr = arrays["memory_indptr"]
+        matrix = sparse.csr_matrix(
+            (arrays["memory_data"].astype(np.float32), arrays["memory_indices"], indptr),
+            shape=(len(indptr) - 1, len(texts)),
+        )
+        dense = arrays["memory_dense"] if "memory_dense" in arrays else None
+        return cls(texts, intents, int(arrays["memory_start"]), matrix, dense)
+
+
+def build(
+    texts: Sequence[str],
+    intents: Sequence[str],
+    matrix: sparse.csr_matrix,
+    span: tuple[int, int],
+    dense: np.ndarray | None,
+) -> Memory:
+    """Make the memory of the rows of `matrix`; `span` is the lemma block's range of columns."""
+    by_feature = matrix[:, span[0] : span[1]].T.tocsr().astype(np.float32)
+    return Memory(
+        list(texts), list(intents), span[0], by_feature, None if dense is None else dense.astype(np.float16)
+    )

@@ -1,0 +1,142 @@
+"""The intent model: features, linear classifier, calibration, rejection, nearest example. No Rasa here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bot.engine.nlu import training
+from bot.engine.nlu.features import Vectoriser
+from bot.engine.nlu.linear import Linear, softmax
+from bot.engine.nlu.memory import Memory
+from bot.engine.nlu.rejection import Rejection
+from bot.engine.nlu.text import clean, words
+from bot.engine.nlu.training import OUT_OF_SCOPE, Encode
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to train. Every number was chosen on splits of training data (docs/nlu.md)."""
+
+    cost: float = 0.3
+    folds: int = 3
+    left_out: float = 0.2  # share of the intents that a fold does not see, to learn rejection from
+    expected_out_of_scope: float = 0.3  # share of messages outside every intent, expected in use
+    dense_weight: float = 1.5
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says about one message."""
+
+    intent: str
+    confidence: float
+    ranking: list[tuple[str, float]]
+    margin: float
+    nearest: tuple[str, str, float] | None  # training example, its intent, cosine
+    rejected: bool
+    rejection_score: float
+
+
+@dataclass
+class IntentModel:
+    """Trained model; `fit` or `load` makes one."""
+
+    vectoriser: Vectoriser
+    linear: Linear
+    temperature: float
+    rejection: Rejection
+    memory: Memory
+    options: Options
+    report: dict[str, Any]
+    encode: Encode | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        texts: Sequence[str],
+        intents: Sequence[str],
+        options: Options | None = None,
+        encode: Encode | None = None,
+        background: Sequence[str] = (),
+    ) -> IntentModel:
+        """Train on examples; those of `out_of_scope` and `background` teach what to reject."""
+        return cls(**training.fit(texts, intents, options or Options(), encode, background), encode=encode)
+
+    def predict(self, text: str, ranking_length: int = 10, dense: np.ndarray | None = None) -> Prediction:
+        """Classify one message. `dense` spares encoding it again."""
+        columns, values, unseen = self.vectoriser.row(words(clean(text)))
+        scores = values @ self.linear.weights[columns].astype(np.float32) + self.linear.bias
+        if self.encode is not None:
+            row = self.encode([text])[0] if dense is None else dense
+            scores = scores + row * self.options.dense_weight @ self.linear.weights[self.vectoriser.size :]
+        else:
+            row = None
+        probability = softmax(scores * self.temperature)
+        similarity = self.memory.similarity_of(columns, values, row)
+        signals, best = training.signals(
+            scores[None], probability[None], self.linear.classes, self.memory, similarity[None],
+            np.array([unseen]), np.array([len(columns)]),
+        )  # fmt: skip
+        score = float(self.rejection.score(signals)[0])
+        order = [int(k) for k in np.argsort(-probability) if self.linear.classes[k] != OUT_OF_SCOPE]
+        ranking = [(self.linear.classes[k], float(probability[k])) for k in order[:ranking_length]]
+        margin = ranking[0][1] - (ranking[1][1] if len(ranking) > 1 else 0.0)
+        rejected = not len(columns) or score > self.rejection.threshold
+        if rejected:
+            intent, confidence = OUT_OF_SCOPE, max(score, self.rejection.threshold)
+        else:
+            intent, confidence = ranking[0]
+        return Prediction(
+            intent, confidence, ranking, margin, self.memory.nearest(similarity), rejected, score
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write `intents.npz` and `intents.json`; nothing is pickled."""
+        arrays = self.vectoriser.arrays() | self.memory.arrays()
+        arrays["weights"] = self.linear.weights.astype(np.float16)
+        arrays["bias"] = self.linear.bias
+        np.savez(folder / "intents.npz", **arrays)
+        facts = {
+            "format": FORMAT,
+            "classes": self.linear.classes,
+            "temperature": self.temperature,
+            "rejection": self.rejection.to_json(),
+            "options": asdict(self.options),
+            "examples": self.memory.texts,
+            "example_intents": self.memory.intents,
+            "report": self.report,
+        }
+        (folder / "intents.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, encode: Encode | None = None) -> IntentModel:
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: another format, or the model was trained with an encoder and none is given.
+        """
+        facts = json.loads((folder / "intents.json").read_text(encoding="utf-8"))
+        if facts["format"] != FORMAT:
+            raise ValueError(f"intent model of format {facts['format']}, this program reads {FORMAT}")
+        with np.load(folder / "intents.npz", allow_pickle=False) as arrays:
+            vectoriser = Vectoriser.from_arrays(arrays)
+            linear = Linear(facts["classes"], arrays["weights"], arrays["bias"])
+            memory = Memory.from_arrays(arrays, facts["examples"], facts["example_intents"])
+        if (linear.weights.shape[0] > vectoriser.size) != (encode is not None):
+            raise ValueError("the model was trained with another encoder than the one that is installed")
+        return cls(
+            vectoriser, linear, facts["temperature"], Rejection.from_json(facts["rejection"]),
+            memory, Options(**facts["options"]), facts["report"], encode,
+        )  # fmt: skip
+
+
+__all__ = ["OUT_OF_SCOPE", "Encode", "IntentModel", "Options", "Prediction"]
