@@ -4,17 +4,17 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+from rasa_sdk import Tracker
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.events import Event, follow_up, no_form, slot
 from actions.say import Say
 from actions.services import Services
 from actions.turn import Turn
 from actions.wording import Wording
 from core import logs
 from crm_bridge.identity import Caller
-from rasa_sdk import Tracker
-from rasa_sdk.events import ActiveLoop, FollowupAction, SlotSet
-from rasa_sdk.executor import CollectingDispatcher
 
-Event = dict[str, Any]
 LISTEN = "action_listen"
 IDENTIFICATION = "identification_form"
 REQUESTED = "requested_slot"
@@ -98,34 +98,34 @@ class PersonalAction(ZabotaAction):
 
 def ask_who_it_is(turn: Turn, request: str) -> list[Event]:
     """Keep the request for later and start the identification, unless it is already going on."""
-    pending = SlotSet("pending_request", {"action": request, "details": dict(turn.entities)})
+    pending = slot("pending_request", {"action": request, "details": dict(turn.entities)})
     if turn.form == IDENTIFICATION:
         return [pending]
-    return [*forget_identification(), pending, FollowupAction(IDENTIFICATION)]
+    return [*forget_identification(), pending, follow_up(IDENTIFICATION)]
 
 
 def forget_identification() -> list[Event]:
     """Clear what the identification keeps in slots, the waiting request included."""
-    slots = (
+    names = (
         "pending_request",
         "identification_contact",
         "identification_code",
         "identification_masked",
         "identification_note",
     )
-    return [SlotSet(slot, None) for slot in slots]
+    return [slot(name, None) for name in names]
 
 
 def leave_form(turn: Turn) -> list[Event]:
     """End the active form and listen, whatever the rules would do next."""
     if not turn.form:
         return []
-    return [*forget_identification(), ActiveLoop(None), SlotSet(REQUESTED, None), FollowupAction(LISTEN)]
+    return [*forget_identification(), no_form(), slot(REQUESTED, None), follow_up(LISTEN)]
 
 
 def back_to_listening(turn: Turn) -> list[Event]:
     """Wait for the customer instead of asking the form's question right after a failure."""
-    return [FollowupAction(LISTEN)] if turn.form else []
+    return [follow_up(LISTEN)] if turn.form else []
 
 
 def _place(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """How an order reads: which response of the domain, and the pieces that go into it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from actions.wording import Wording
 from crm_bridge.models import CLOSED, CheckpointKind, OrderState, PaymentMethod, PaymentState

@@ -3,14 +3,14 @@
 from datetime import timedelta
 
 from actions import order_words
-from actions.base import Event, PersonalAction
+from actions.base import PersonalAction
+from actions.events import Event, slot
 from actions.say import Button, Say
 from actions.turn import Turn
 from actions.wording import Wording
 from crm_bridge.identity import Caller
 from crm_bridge.models import OrderState
 from crm_bridge.orders import OrderView
-from rasa_sdk.events import SlotSet
 
 CHOICE = 5  # orders offered as buttons
 GONE = frozenset({OrderState.CANCELLED, OrderState.RETURNED})
@@ -34,7 +34,7 @@ class OrderAction(PersonalAction):
     def _found(self, say: Say, words: Wording, order: OrderView | None) -> list[Event]:
         if order is None:
             say("utter_order_not_found", "list_orders", "human_agent")
-            return [SlotSet("order_id", None)]
+            return [slot("order_id", None)]
         return self._speak(say, words, order)
 
     def _chosen(
@@ -53,7 +53,7 @@ class OrderAction(PersonalAction):
     def _speak(self, say: Say, words: Wording, order: OrderView, *, several: bool = True) -> list[Event]:
         """Speak about the order and keep it in mind for the next question."""
         offer = self.tell(say, words, order, several=several)
-        return [SlotSet("order_id", order.number), SlotSet("offer", offer)]
+        return [slot("order_id", order.number), slot("offer", offer)]
 
     def tell(self, say: Say, words: Wording, order: OrderView, *, several: bool) -> str | None:
         """Say it; returns the intent that a plain «да» would mean now."""
@@ -128,7 +128,7 @@ def offer_choice(say: Say, words: Wording, orders: list[OrderView], intent: str)
     """Ask which order is meant: up to five buttons."""
     buttons = [_order_button(words, order, intent) for order in orders[:CHOICE]]
     say("utter_choose_order", *buttons)
-    return [SlotSet("order_id", None)]
+    return [slot("order_id", None)]
 
 
 def _order_button(words: Wording, order: OrderView, intent: str) -> Button:

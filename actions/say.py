@@ -4,8 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from actions.wording import texts
 from rasa_sdk.executor import CollectingDispatcher
+
+from actions.wording import texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Say:
         self._utter(response, buttons, {}, values)
 
     def hand_over(self, response: str, reason: str, **values: Any) -> None:
-        """Say a response that gives the conversation to people. The gateway does it together with the reply."""
+        """Say a response that gives the conversation to people; the gateway does so with the reply."""
         self._utter(response, (), {"handoff": {"reason": reason}}, values)
 
     def nothing(self) -> None:

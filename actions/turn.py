@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from actions.wording import ENGLISH, RUSSIAN
 from rasa_sdk import Tracker
+
+from actions.wording import ENGLISH, RUSSIAN
 
 NO_MATCH = frozenset({"out_of_scope", "nlu_fallback"})
 

@@ -73,9 +73,10 @@ class Wording:
         """Day and time of a deadline: «сегодня к 18:00»."""
         return self.text("time.by", day=self.on(moment), time=clock_time(self._local(moment).time()))
 
-    def time(self, moment: datetime) -> str:
-        """The time of day: «9:30»."""
-        return clock_time(self._local(moment).time())
+    def after(self, moment: datetime) -> str:
+        """From when on something is possible: «14:05» today, «завтра в 0:10» later."""
+        local = self._local(moment)
+        return clock_time(local.time()) if local.date() == self._today else self.at(moment)
 
     def same_day(self, first: datetime, second: datetime) -> bool:
         """Whether both moments fall on one day for the customer."""

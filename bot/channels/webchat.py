@@ -10,7 +10,7 @@ from typing import Any
 from bot.channels.inbound import ButtonPress, Content, Text, clean
 
 CHANNEL = "webchat"
-FRAME_LIMIT = 64 * 1024  # bytes
+FRAME_LIMIT = 256 * 1024  # bytes
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _VISITOR = re.compile(r"[A-Za-z0-9_-]{32,64}")
 

@@ -11,15 +11,14 @@ import json
 import logging
 import sys
 import time
-import warnings
 from typing import Any, MutableMapping
 
 import structlog
 
-__all__ = ["configure", "quote_nobody"]
+__all__ = ["configure", "quote_nobody", "take_over_sanic"]
 
 _OURS = "bot.engine"
-_FIELDS = ("conversation", "message", "model", "port", "seconds", "megabytes")
+_FIELDS = ("conversation_id", "message_id", "model", "port", "seconds")
 
 _quoting = True
 
@@ -31,17 +30,21 @@ def configure(level: int = logging.INFO) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger(_OURS).setLevel(level)
     logging.captureWarnings(True)
-    warnings.simplefilter("ignore")
-    for name in ("sanic.root", "sanic.error", "sanic.access"):
-        chatty = logging.getLogger(name)
-        chatty.handlers, chatty.propagate = [], True
-        chatty.setLevel(logging.WARNING)
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)
     structlog.configure(
         processors=[_name_only],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+def take_over_sanic() -> None:
+    """Undo the logging that Sanic sets up for itself when an application is made."""
+    for name in ("sanic.root", "sanic.error", "sanic.access"):
+        chatty = logging.getLogger(name)
+        chatty.handlers, chatty.propagate = [], True
+        chatty.setLevel(logging.WARNING)
 
 
 def quote_nobody() -> None:

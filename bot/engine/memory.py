@@ -25,6 +25,7 @@ from rasa.shared.core.events import (
     AgentUttered,
     BotUttered,
     ConversationPaused,
+    DefinePrevUserUtteredFeaturization,
     Event,
     ReminderCancelled,
     ReminderScheduled,
@@ -50,7 +51,15 @@ TURNS = 6
 #: Bytes. With a text, metadata and the rest, a request must stay below `wire.BODY_LIMIT`.
 MEMORY_LIMIT = 24 * 1024
 
-_NEVER_KEPT = (BotUttered, AgentUttered, StoryExported, ReminderScheduled, ReminderCancelled)
+#: Without the text of a message the featurization is always by intent, so that event says nothing either.
+_NEVER_KEPT = (
+    AgentUttered,
+    BotUttered,
+    DefinePrevUserUtteredFeaturization,
+    ReminderCancelled,
+    ReminderScheduled,
+    StoryExported,
+)
 _UNDOING = (UserUtteranceReverted, ActionReverted, Restarted)
 _ENTITY_KEYS = ("entity", "value", "role", "group")
 
@@ -69,7 +78,7 @@ def dump(tracker: DialogueStateTracker, domain: Domain) -> bytes:
     for turns in (TURNS, TURNS // 2, 1):
         kept = _cut(tracker, domain, turns)
         document = {"v": VERSION, "events": [_compact(event) for event in kept]}
-        blob = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        blob = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
         if len(blob) <= MEMORY_LIMIT:
             break
     return blob
@@ -99,6 +108,11 @@ def restore(memory: bytes | dict[str, Any] | None, conversation_id: str, domain:
         raise bad_request("memory is not what the engine wrote") from None
     _leave_unknown_form(tracker, domain)
     return tracker
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy, as classifiers and extractors give them, as Python's own."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def _leave_unknown_form(tracker: DialogueStateTracker, domain: Domain) -> None:

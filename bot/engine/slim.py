@@ -25,6 +25,8 @@ _UNUSED = (
     "rasa.core.http_interpreter",  # NLU on another server
     "rasa.core.jobs",  # reminders: kept in RAM and keyed without the customer, never used
     "rasa.core.test",
+    "rasa.graph_components.validators.default_recipe_validator",  # named by every model, used in training only;
+    "rasa.graph_components.validators.finetuning_validator",  # imports every component there is
     "rasa.nlu.test",
     "rasa.telemetry",
     "rasa.utils.plotting",

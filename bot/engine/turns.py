@@ -114,6 +114,6 @@ def _log_failure(request: TurnRequest, error: EngineError) -> None:
     cause = error.__cause__
     logger.warning(
         "turn not answered: %s: %s", error.code, error,
-        extra={"conversation": request.conversation_id, "message": request.message_id},
+        extra={"conversation_id": request.conversation_id, "message_id": request.message_id},
         exc_info=cause if cause is not None else None,
     )  # fmt: skip

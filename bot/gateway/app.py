@@ -27,7 +27,7 @@ from core.texts import Texts
 from crm_bridge.identity import Identities
 
 ACCOUNT = "main"  # the web chat has one account: this installation
-BODY_LIMIT = 256 * 1024
+BODY_LIMIT = 300 * 1024
 
 
 class Gateway:

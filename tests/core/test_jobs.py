@@ -25,10 +25,13 @@ async def claimed(queue: EmbeddedQueue, worker: str = "w", limit: int = 10) -> l
 
 
 async def test_a_job_added_in_a_transaction_that_fails_never_was(queue: EmbeddedQueue, db: Database) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def fails() -> None:
         async with db.write() as session:
             await queue.enqueue("say", {"n": 1}, conn=session)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fails()
     assert await claimed(queue) == []
 
 

@@ -50,6 +50,7 @@ _MONTH = re.compile(
 )
 _EN_MONTH_BEFORE = re.compile(r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+(?:the\s+)?$")
 _WORD = re.compile(r"[^\W\d_]+")
+_GAP = re.compile(r"[ \-](?:and )?")
 
 
 @dataclass(frozen=True)
@@ -106,18 +107,16 @@ def _read(text: str, at: int, lower: str) -> tuple[int, int, bool] | None:
                 break
             current, last = max(current, 1) * 100, 100
         else:
-            if value >= last or (last < 20 and read_any):
+            if value >= last:
                 break
             current += value
-            last = {"hundred": 100, "ten": 10}.get(kind, 1) if kind != "ordinal" else 1
-            if kind == "ten":
-                last = 10
+            last = {"hundred": 100, "ten": 10}.get(kind, 0)
         read_any = True
         end = match.end()
         if kind == "ordinal":
             ordinal = True
             break
-        gap = re.compile(r"[ \-](?:and )?").match(lower, end)
+        gap = _GAP.match(lower, end)
         if not gap:
             break
         position = gap.end()

@@ -1,0 +1,51 @@
+"""All actions of the assistant, put together."""
+
+from rasa_sdk.executor import ActionExecutor
+
+from actions.base import ZabotaAction
+from actions.identification import (
+    AfterIdentification,
+    AskCode,
+    AskContact,
+    StrayIdentification,
+    ValidateIdentification,
+)
+from actions.orders import DeliveryDelay, ListOrders, TrackOrder
+from actions.people import Complaint, HumanAgent, Topic
+from actions.services import Services
+from actions.talk import Affirm, Clarify, Greet
+
+
+def all_actions(services: Services) -> list[ZabotaAction]:
+    """One of each."""
+    track, delay, orders = TrackOrder(services), DeliveryDelay(services), ListOrders(services)
+    person = HumanAgent(services)
+    offers: dict[str, ZabotaAction] = {
+        "human_agent": person,
+        track.request: track,
+        delay.request: delay,
+    }
+    return [
+        track,
+        delay,
+        orders,
+        ValidateIdentification(services),
+        AskContact(services),
+        AskCode(services),
+        AfterIdentification(services, [track, delay, orders]),
+        StrayIdentification(services),
+        person,
+        Complaint(services),
+        Topic(services),
+        Greet(services),
+        Affirm(services, offers),
+        Clarify(services),
+    ]
+
+
+def executor_of(services: Services) -> ActionExecutor:
+    """The executor of rasa-sdk with all actions in it."""
+    executor = ActionExecutor()
+    for action in all_actions(services):
+        executor.register_function(action.name, action.run)
+    return executor

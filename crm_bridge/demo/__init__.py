@@ -1,0 +1,6 @@
+"""The demo company: made-up customers and orders, the same at every load but for the date."""
+
+from crm_bridge.demo.loading import SEED, DemoSummary, load
+from crm_bridge.demo.showcase import DemoCustomer, showcase
+
+__all__ = ["SEED", "DemoCustomer", "DemoSummary", "load", "showcase"]
