@@ -107,6 +107,7 @@ class AskContact(ZabotaAction):
             "not_understood": "utter_ask_contact_unclear",
             "change": "utter_ask_contact_other",
             "lost": "utter_ask_contact_once_more",
+            "ambiguous": "utter_ask_contact_shared",
             "failed": "utter_identification_failed",
         }
         say(responses.get(kind, "utter_ask_contact_again"), "human_agent", "deny")
@@ -181,8 +182,6 @@ class AfterIdentification(ZabotaAction):
             say("utter_identification_cancelled", "human_agent")
         elif kind in ("locked", "too_many"):
             say(f"utter_identification_{kind}", "human_agent", until=_until(self.wording(turn), note))
-        elif kind == "ambiguous":
-            say.hand_over("utter_identification_ambiguous", "identification")
         else:
             say("utter_action_failed", "human_agent")
 
@@ -241,7 +240,7 @@ def _after_check(checked: Checked) -> list[Event]:
         case NothingRequested():
             return [*_without_contact(), _note("lost")]
         case Ambiguous():
-            return _end("ambiguous")
+            return [*_without_contact(), _note("ambiguous")]
 
 
 def _kind(turn: Turn) -> str:

@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Registry:
         known = self._read()
         for entry in known["models"]:
             if entry["file"] == known["live"]:
-                archive = self.folder / entry["file"]
+                archive: Path = self.folder / entry["file"]
                 if not archive.exists():
                     return None
                 if digest(archive) != entry["sha256"]:
@@ -52,11 +53,11 @@ class Registry:
                 return archive
         return None
 
-    def _read(self) -> dict[str, list[dict[str, str]] | str]:
+    def _read(self) -> dict[str, Any]:
         try:
-            known: dict[str, list[dict[str, str]] | str] = json.loads(self._path.read_text())
+            known: dict[str, Any] = json.loads(self._path.read_text())
         except FileNotFoundError:
-            return {"live": "", "models": []}
+            return {"live": None, "models": []}
         return known
 
     def _write(self, known: object) -> None:

@@ -34,7 +34,7 @@ def programs(settings: Settings) -> list[Program]:
         Program("engine", [str(ENGINE_PYTHON), "-m", "bot.engine.launcher"], engine, engine_health),
         Program(
             "gateway",
-            [sys.executable, "-m", "bot.gateway"],
+            [sys.executable, "-m", "bot.web"],
             health=f"http://127.0.0.1:{settings.port}/health",
         ),
     ]

@@ -29,7 +29,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ZABOTA_", env_file=ROOT / ".env", extra="ignore")
 
-    var: Path = ROOT / "var"
+    var: Path = ROOT / "var"  # data, secrets, the engine's working folder
+    models: Path = ROOT / "models"
     database_url: str = ""  # empty: SQLite in `var`
     host: str = "127.0.0.1"
     port: int = 8080
@@ -65,10 +66,6 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         return self.public_url or f"http://{self.host}:{self.port}"
-
-    @property
-    def models(self) -> Path:
-        return ROOT / "models"
 
     @cached_property
     def engine_key(self) -> bytes:

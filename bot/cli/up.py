@@ -1,5 +1,6 @@
 """`zabota up`: everything in place, everything running."""
 
+import asyncio
 import os
 import sys
 
@@ -9,8 +10,12 @@ from rich.console import Console
 from bot.cli.assistant import train_with_progress
 from bot.cli.training import TrainingFailed
 from bot.registry import Registry
+from bot.run import CUSTOMERS_TO_TRY
+from core.clock import SystemClock
+from core.db import Database
 from core.migrations import upgrade
 from core.settings import ROOT, Settings
+from crm_bridge import demo
 
 console = Console(stderr=True)
 
@@ -24,7 +29,7 @@ def up() -> None:
     console.print("Bringing the database up to date …")
     upgrade(settings.db_url)
     if settings.demo:
-        _load_demo(settings)
+        os.environ[CUSTOMERS_TO_TRY] = _load_demo(settings)
     if Registry(settings.models).live() is None:
         try:
             train_with_progress()
@@ -36,17 +41,18 @@ def up() -> None:
     os.execv(sys.executable, [sys.executable, "-m", "bot.run"])  # noqa: S606
 
 
-def _load_demo(settings: Settings) -> None:
-    import asyncio
+def _load_demo(settings: Settings) -> str:
+    """Load the demo company once; who is there to try, in words."""
 
-    from core.clock import SystemClock
-    from core.db import Database
-    from crm_bridge import demo
-
-    async def load() -> None:
+    async def load() -> list[demo.DemoCustomer]:
         db = Database(settings.db_url)
-        await demo.load(db, SystemClock().now())
-        await db.close()
+        try:
+            await demo.load(db, SystemClock().now())
+            return await demo.showcase(db)
+        finally:
+            await db.close()
 
     console.print("Loading the demo company …")
-    asyncio.run(load())
+    people = asyncio.run(load())
+    lines = [f"    {who.name}, {who.phone}, {who.email}: {who.situation}" for who in people]
+    return "\n".join(["  customers to try (give their phone or e-mail in the chat):", *lines])

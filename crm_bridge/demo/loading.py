@@ -6,7 +6,7 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.db import Base, Database
@@ -57,7 +57,9 @@ async def load(db: Database, now: datetime, seed: int = SEED) -> DemoSummary:
 async def _load(session: AsyncSession, now: datetime, seed: int) -> Result:
     rng = Random(seed)  # noqa: S311
     crowd = list(people(rng, now, OTHERS))
-    customer_ids = await _insert(session, Customer, [_customer(person) for person in crowd])
+    customer_ids = await _insert_for_ids(
+        session, Customer, [_customer(person) for person in crowd], by="external_ref"
+    )
     contacts = [
         row for person, id_ in zip(crowd, customer_ids, strict=True) for row in _contacts(id_, person)
     ]
@@ -72,11 +74,22 @@ async def _load(session: AsyncSession, now: datetime, seed: int) -> Result:
     }
 
 
-async def _insert(session: AsyncSession, table: type[Base], rows: list[Row]) -> list[Any]:
-    """Insert rows; gives their ids in the same order."""
-    key = next(iter(table.__table__.primary_key))
-    statement = insert(table).returning(key, sort_by_parameter_order=True)
-    return list((await session.execute(statement, rows)).scalars())
+async def _insert(session: AsyncSession, table: type[Base], rows: list[Row]) -> None:
+    await session.execute(insert(table), rows)
+
+
+async def _insert_for_ids(
+    session: AsyncSession, table: type[Customer] | type[Order] | type[Shipment], rows: list[Row], by: str
+) -> list[int]:
+    """Insert rows; gives their ids in the same order. `by` is a column that tells the rows apart.
+
+    RETURNING would do it too, but SQLAlchemy then sends SQLite one statement a row.
+    """
+    known = await session.scalar(select(func.max(table.id))) or 0
+    await _insert(session, table, rows)
+    query = select(table.__table__.c[by], table.id).where(table.id > known)
+    ids = {row[0]: row[1] for row in await session.execute(query)}
+    return [ids[row[by]] for row in rows]
 
 
 def _customer(person: Person) -> Row:
@@ -99,12 +112,12 @@ def _contacts(customer_id: int, person: Person) -> list[Row]:
     ]
 
 
-Numbered = tuple[str, int, OrderPlan]  # number, customer id, plan
+Sold = tuple[str, int, OrderPlan]  # number, customer id, plan
 
 
-def _plans(rng: Random, now: datetime, crowd: list[Person], ids: list[int]) -> list[Numbered]:
+def _plans(rng: Random, now: datetime, crowd: list[Person], ids: list[int]) -> list[Sold]:
     """Everybody's orders; those of the customers one can play have their numbers already."""
-    plans: list[Numbered] = []
+    plans: list[Sold] = []
     for person, customer_id in zip(crowd, ids, strict=True):
         if person.role:
             for part in person.role.orders:
@@ -114,7 +127,7 @@ def _plans(rng: Random, now: datetime, crowd: list[Person], ids: list[int]) -> l
     return plans
 
 
-def _number(plans: list[Numbered]) -> list[Numbered]:
+def _number(plans: list[Sold]) -> list[Sold]:
     """Number the rest in the order of purchase, as a shop does."""
     played = [plan for plan in plans if plan[0]]
     others = sorted((plan for plan in plans if not plan[0]), key=lambda plan: plan[2].journey.placed_at)
@@ -124,13 +137,15 @@ def _number(plans: list[Numbered]) -> list[Numbered]:
     return played + numbered
 
 
-async def _insert_orders(session: AsyncSession, plans: list[Numbered]) -> None:
-    ids = await _insert(session, Order, [_order(*plan) for plan in plans])
+async def _insert_orders(session: AsyncSession, plans: list[Sold]) -> None:
+    ids = await _insert_for_ids(session, Order, [_order(*plan) for plan in plans], by="number")
     owned = list(zip(ids, (plan for _, _, plan in plans), strict=True))
     await _insert(session, OrderItem, [row for id_, plan in owned for row in _items(id_, plan)])
     await _insert(session, Payment, [_payment(id_, plan) for id_, plan in owned])
     sent = [(id_, plan) for id_, plan in owned if plan.journey.checkpoints]
-    parcels = await _insert(session, Shipment, [_shipment(id_, plan) for id_, plan in sent])
+    parcels = await _insert_for_ids(
+        session, Shipment, [_shipment(id_, plan) for id_, plan in sent], by="order_id"
+    )
     met = [
         {"shipment_id": parcel, "kind": kind, "place": place, "at": at}
         for parcel, (_, plan) in zip(parcels, sent, strict=True)

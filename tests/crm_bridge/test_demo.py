@@ -185,7 +185,7 @@ async def test_late_orders_say_why(shop: Database) -> None:
     assert sum(order.is_open for order in late) > 20
 
 
-@pytest.mark.parametrize("hour", range(0, 24, 3))
+@pytest.mark.parametrize("hour", (1, 8, 14, 19, 22))
 async def test_the_players_situations_hold_at_any_hour_of_the_day(tmp_path: Path, hour: int) -> None:
     now = NOW.replace(hour=hour, minute=37)
     shop = await fresh(tmp_path / "shop.db")

@@ -141,7 +141,6 @@ async def test_buttons_work_once_and_only_while_they_are_the_latest(visit: Visit
     await expect(lines(page, "customer")).to_have_text(["Да"])
     await expect(choice(page, "Да")).to_be_disabled()
     await expect(choice(page, "Нет")).to_be_disabled()
-    await expect(field(page)).to_be_focused()
     server.answers.set()
     await expect(lines(page, "assistant")).to_have_count(3)
     presses = [frame for frame in server.received if frame["type"] == "press"]
@@ -474,8 +473,9 @@ async def test_speaks_both_languages_and_changes_on_the_fly(visit: Visit, server
     await expect(lines(page)).to_have_text(["Hello", "Ответ: Hello"])
 
 
-@pytest.mark.parametrize("accent", ["", "gold", "rgb(10 10 60)", "nonsense"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("theme", "accent"), [("light", "nonsense"), ("light", "gold"), ("dark", ""), ("dark", "rgb(10 10 60)")]
+)
 async def test_is_accessible_in_every_state(visit: Visit, server: WidgetServer, theme: str, accent: str) -> None:
     page = await visit(theme=theme, accent=accent, starters="Где заказ?|Позовите человека")
     await page.emulate_media(reduced_motion="reduce")

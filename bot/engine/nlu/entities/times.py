@@ -19,8 +19,8 @@ _CLOCK = (
     r"|\s*o'?\s?clock)?\s*(?P<{0}half>" + _HALF + r")?|(?P<{0}word>полдень|полудня|полудню|полночь|полуночи|полуночь|noon|midday|midnight))"
 )
 _ONE, _A, _B = _CLOCK.format("o"), _CLOCK.format("a"), _CLOCK.format("b")
-_AFTER = r"после|не раньше|не ранее|позже|начиная с|after|later than|past|from|since|с|со|от"
-_BEFORE = r"до|не позже|не позднее|раньше|before|until|till|no later than"
+_AFTER = r"после|не раньше|не ранее|(?<!не )позже|начиная с|after|later than|past|from|since|с|со|от"
+_BEFORE = r"до|не позже|не позднее|(?<!не )раньше|before|until|till|no later than"
 _AT = r"в|во|к|ко|на|около|часов в|примерно в|at|by|around|about|@"
 
 _DAY_PARTS = (
@@ -151,7 +151,7 @@ def _hour_like(text: str, m: re.Match[str], soft: bool) -> bool:
     if any(m[g] for g in ("om", "ohalf", "oword")):
         return not re.match(rf"\s*(?:{_MEASURE})", text[m.end() :]) or bool(m["ohalf"] or m["oword"])
     if re.search(r"час|\bч\b|clock", m.group("oh") + text[m.end("oh") : m.end()]):
-        return not (m["prep"] in {"на", "от"} and "час" in m.group())
+        return m["prep"] not in {"на", "от"} or int(m["oh"]) >= 8  # «на 2 часа» says how long
     return not soft and _free(text, m.end())
 
 

@@ -1,8 +1,8 @@
-"""Runs one gateway process."""
+"""Runs one gateway process, pages included."""
 
 from aiohttp import web
 
-from bot.gateway.app import make_app
+from bot.web.app import make_app
 from core import logs
 from core.clock import SystemClock
 from core.db import Database

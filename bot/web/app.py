@@ -1,0 +1,21 @@
+"""Everything that answers HTTP in one process: the gateway and the pages."""
+
+from aiohttp import web
+
+from bot.gateway.app import GATEWAY
+from bot.gateway.app import make_app as make_gateway
+from bot.web import pages
+from bot.web.demo import DemoShop
+from core.clock import Clock
+from core.db import Database
+from core.settings import Settings
+from crm_bridge.notices import Notices
+
+
+async def make_app(settings: Settings, db: Database, clock: Clock) -> web.Application:
+    """The gateway with the pages on top."""
+    app = await make_gateway(settings, db, clock)
+    pages.set_up(app)
+    if settings.demo:
+        DemoShop(db, Notices(db, clock), app[GATEWAY].settings.site_key).add_to(app)
+    return app

@@ -1,0 +1,24 @@
+"""The whole product as a customer meets it: every process, the real model, the demo company."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.product.running import Product, running_product, trained_models
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    return trained_models()
+
+
+@pytest.fixture(scope="session")
+async def product(models: Path) -> AsyncIterator[Product]:
+    """One product for all tests that leave it as it was."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with running_product(
+            Path(folder), models, site_secret="site", messages_per_minute="10000"
+        ) as running:
+            yield running
