@@ -37,7 +37,7 @@ from crm_bridge.verification import (
 
 CONTACT, CODE = "identification_contact", "identification_code"
 MASKED, NOTE = "identification_masked", "identification_note"
-CODE_LENGTH = 6
+CODE_LENGTH, PHONE_DIGITS = 6, 7
 PRESSED = {"resend_code": Wish.RESEND, "change_contact": Wish.CHANGE}
 WITHIN = NO_MATCH | {"affirm"}  # no matter of their own: in the form they miss its question
 
@@ -62,7 +62,9 @@ class ValidateIdentification(ZabotaAction):
             return _after_check(checked)
         if wish := _wish(turn):
             return await self._fulfil(turn, wish)
-        if turn.intent in WITHIN:
+        if turn.intent == "goodbye":
+            return _end("goodbye")
+        if turn.intent in WITHIN or (turn.requested == CONTACT and _tries_contact(turn)):
             return [_note("not_understood")]
         return []
 
@@ -136,7 +138,8 @@ class AskCode(ZabotaAction):
             say("utter_identification_failed", "human_agent", "deny")
         else:
             say(_CODE_RESPONSES.get(kind, "utter_ask_code_again"), *_code_buttons())
-        return [slot(NOTE, None)]
+        offer = "resend_code" if kind in ("expired", "not_understood") else None
+        return [slot(NOTE, None), slot("offer", offer)]
 
 
 _CODE_RESPONSES = {
@@ -180,6 +183,8 @@ class AfterIdentification(ZabotaAction):
         kind = note.get("kind")
         if kind == "cancelled":
             say("utter_identification_cancelled", "human_agent")
+        elif kind == "goodbye":
+            say("utter_goodbye")
         elif kind in ("locked", "too_many"):
             say(f"utter_identification_{kind}", "human_agent", until=_until(self.wording(turn), note))
         else:
@@ -203,11 +208,16 @@ def _contact(turn: Turn) -> str | None:
     """The one phone or e-mail in the message, as written there or as the classifier normalised it."""
     if contact := read_contact(turn.text):
         return contact.value
-    if turn.requested == CODE and read_code(turn.text):
-        return None
+    if _tries_contact(turn) or (turn.requested == CODE and read_code(turn.text)):
+        return None  # several, or none that can be read
     named = turn.entities.get("email") or turn.entities.get("phone")
     contact = read_contact(named) if named else None
     return contact.value if contact else None
+
+
+def _tries_contact(turn: Turn) -> bool:
+    """Whether the message looks like a contact that cannot be read, or like several."""
+    return "@" in turn.text or sum(char.isdecimal() for char in turn.text) >= PHONE_DIGITS
 
 
 def _is_code(turn: Turn) -> bool:
@@ -224,6 +234,8 @@ def _wish(turn: Turn) -> Wish | None:
         return PRESSED[turn.intent]
     if wish := phrases.wish(turn.text):
         return wish
+    if turn.intent == "affirm" and turn.slots.get("offer") == "resend_code":
+        return Wish.RESEND
     return Wish.CANCEL if turn.intent == "deny" else None
 
 

@@ -47,19 +47,17 @@ def timing(words: Wording, order: OrderView, now: datetime) -> str:
     promised, expected = order.promised_at, order.expected_at
     if expected is not None and expected < now and words.is_past_day(expected):
         expected = None  # the carrier's date is over and nothing came: it is no date any more
+    unknown = words.text("timing.unknown")
     if promised is None:
-        return words.text("timing.expected", expected=words.on(expected)) if expected else _no_date(words)
+        return words.text("timing.expected", expected=words.on(expected)) if expected else unknown
+    if expected is None and order.lateness(now):
+        return words.text("timing.overdue", promised=words.on(promised))
     if expected is None:
-        key = "timing.overdue" if order.lateness(now) else "timing.promised"
-        return words.text(key, promised=words.on(promised))
+        return words.text("timing.promised", promised=words.day(promised))
     if words.same_day(promised, expected):
         return words.text("timing.on_plan", expected=words.on(expected))
     key = "timing.earlier" if expected < promised else "timing.later"
     return words.text(key, expected=words.on(expected), promised=words.on(promised))
-
-
-def _no_date(words: Wording) -> str:
-    return words.text("timing.unknown")
 
 
 def _details(words: Wording, order: OrderView, now: datetime) -> list[str]:

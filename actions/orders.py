@@ -1,6 +1,7 @@
 """Where an order is, and why it is late."""
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 
 from actions import order_words
 from actions.base import PersonalAction
@@ -10,9 +11,10 @@ from actions.turn import Turn
 from actions.wording import Wording
 from crm_bridge.identity import Caller
 from crm_bridge.models import OrderState
-from crm_bridge.orders import OrderView
+from crm_bridge.orders import OrderView, order_number
 
 CHOICE = 5  # orders offered as buttons
+NUMBER = re.compile(r"[\w-]*\d[\w-]*")
 GONE = frozenset({OrderState.CANCELLED, OrderState.RETURNED})
 
 
@@ -25,35 +27,22 @@ class OrderAction(PersonalAction):
         self, turn: Turn, say: Say, caller: Caller, customer_id: int, details: dict[str, str]
     ) -> list[Event]:
         words = self.wording(turn, caller)
-        if named := details.get("order_id"):
-            order = await self.services.orders.find(customer_id, named)
-            return self._found(say, words, order)
         orders = await self.services.orders.of_customer(customer_id)
-        return self._chosen(say, words, orders, _in_mind(turn, orders))
-
-    def _found(self, say: Say, words: Wording, order: OrderView | None) -> list[Event]:
-        if order is None:
-            say("utter_order_not_found", "list_orders", "human_agent")
-            return [slot("order_id", None)]
-        return self._speak(say, words, order)
-
-    def _chosen(
-        self, say: Say, words: Wording, orders: list[OrderView], in_mind: OrderView | None
-    ) -> list[Event]:
         if not orders:
             say("utter_no_orders", "human_agent")
-            return []
+            return [slot("order_id", None), slot("offer", "human_agent")]
+        if named := details.get("order_id"):
+            order = await self.services.orders.find(customer_id, named)
+        else:
+            order = _mentioned(turn, orders) or _expected(turn, orders)
+        if order is not None:
+            offer = self.tell(say, words, order, several=len(orders) > 1)
+            return [slot("order_id", order.number), slot("offer", offer)]
+        if named:
+            say("utter_order_not_found", "list_orders", "human_agent")
+            return [slot("order_id", None)]
         open_ones = [order for order in orders if order.is_open]
-        if in_mind and (in_mind.is_open or not open_ones):
-            return self._speak(say, words, in_mind, several=len(orders) > 1)
-        if len(open_ones) > 1:
-            return offer_choice(say, words, open_ones, self.request)
-        return self._speak(say, words, (open_ones or orders)[0], several=len(orders) > 1)
-
-    def _speak(self, say: Say, words: Wording, order: OrderView, *, several: bool = True) -> list[Event]:
-        """Speak about the order and keep it in mind for the next question."""
-        offer = self.tell(say, words, order, several=several)
-        return [slot("order_id", order.number), slot("offer", offer)]
+        return offer_choice(say, words, open_ones, self.request, self.services.clock.now())
 
     def tell(self, say: Say, words: Wording, order: OrderView, *, several: bool) -> str | None:
         """Say it; returns the intent that a plain «да» would mean now."""
@@ -73,7 +62,7 @@ class TrackOrder(OrderAction):
         buttons = self._buttons(order, several=several)
         now = self.services.clock.now()
         say(order_words.response(order), *buttons, **order_words.values(words, order, now))
-        return None
+        return "human_agent" if order.state in GONE else None
 
     def _buttons(self, order: OrderView, *, several: bool) -> list[str]:
         buttons = []
@@ -97,7 +86,7 @@ class DeliveryDelay(OrderAction):
         late = self.lateness(order)
         if order.state in GONE or order.state is OrderState.READY_FOR_PICKUP:
             say(order_words.response(order), *other, "human_agent", **values)
-            return None
+            return "human_agent" if order.state in GONE else None
         if order.state is OrderState.DELIVERED:
             response = "utter_order_came_late" if late >= timedelta(days=1) else "utter_order_came"
             say(response, "human_agent", *other, **values | {"late": words.days(late)})
@@ -120,23 +109,39 @@ class ListOrders(PersonalAction):
         orders = await self.services.orders.of_customer(customer_id, CHOICE)
         if not orders:
             say("utter_no_orders", "human_agent")
-            return []
-        return offer_choice(say, self.wording(turn, caller), orders, TrackOrder.request)
+            return [slot("offer", "human_agent")]
+        now = self.services.clock.now()
+        return offer_choice(say, self.wording(turn, caller), orders, TrackOrder.request, now)
 
 
-def offer_choice(say: Say, words: Wording, orders: list[OrderView], intent: str) -> list[Event]:
+def offer_choice(
+    say: Say, words: Wording, orders: list[OrderView], intent: str, now: datetime
+) -> list[Event]:
     """Ask which order is meant: up to five buttons."""
-    buttons = [_order_button(words, order, intent) for order in orders[:CHOICE]]
+    buttons = [_order_button(words, order, intent, now) for order in orders[:CHOICE]]
     say("utter_choose_order", *buttons)
     return [slot("order_id", None)]
 
 
-def _order_button(words: Wording, order: OrderView, intent: str) -> Button:
-    state = words.text(f"state.{order.state}")
+def _order_button(words: Wording, order: OrderView, intent: str, now: datetime) -> Button:
+    is_late = order.is_open and order.state is not OrderState.READY_FOR_PICKUP and order.lateness(now)
+    state = words.text("state.late" if is_late else f"state.{order.state}")
     title = words.text("button.order", number=order.number, state=state)
     return Button(title, intent, (("order_id", order.number),))
 
 
-def _in_mind(turn: Turn, orders: list[OrderView]) -> OrderView | None:
-    """The order that was spoken about last, if it is one of theirs."""
-    return next((order for order in orders if order.number == turn.slots.get("order_id")), None)
+def _mentioned(turn: Turn, orders: list[OrderView]) -> OrderView | None:
+    """The order whose number stands in the message, though nothing there says that it is one."""
+    words = {order_number(word) for word in NUMBER.findall(turn.text)}
+    return next((order for order in orders if order.number in words), None)
+
+
+def _expected(turn: Turn, orders: list[OrderView]) -> OrderView | None:
+    """The order that is meant when none is named: the one spoken about last, the only open one, the last one.
+
+    An order that is closed gives way to open ones. None when there is a choice.
+    """
+    open_ones = [order for order in orders if order.is_open]
+    candidates = open_ones or orders
+    in_mind = next((order for order in candidates if order.number == turn.slots.get("order_id")), None)
+    return in_mind or (candidates[0] if len(open_ones) <= 1 else None)

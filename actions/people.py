@@ -37,9 +37,9 @@ class Topic(ZabotaAction):
 
 
 def hand_over_topic(turn: Turn, say: Say, intent: str, topic: str | None) -> None:
-    """Name the topic and hand over; inside a form, offer to."""
+    """Name the topic and hand over; inside a form, offer to: the form's question comes with the button."""
     if turn.form:
-        say("utter_topic_later" if topic else "utter_person_later", "human_agent", topic=topic)
+        say("utter_topic_later" if topic else "utter_person_later", topic=topic)
     elif topic:
         say.hand_over("utter_handoff_topic", f"topic:{intent}", topic=topic)
     else:

@@ -13,7 +13,7 @@ from actions.identification import (
 from actions.orders import DeliveryDelay, ListOrders, TrackOrder
 from actions.people import Complaint, HumanAgent, Topic
 from actions.services import Services
-from actions.talk import Affirm, Clarify, Greet
+from actions.talk import Affirm, BotChallenge, Clarify, Greet
 
 
 def all_actions(services: Services) -> list[ZabotaAction]:
@@ -38,8 +38,9 @@ def all_actions(services: Services) -> list[ZabotaAction]:
         Complaint(services),
         Topic(services),
         Greet(services),
+        BotChallenge(services),
         Affirm(services, offers),
-        Clarify(services),
+        Clarify(services, track),
     ]
 
 

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import logging
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any
@@ -107,6 +108,7 @@ def main() -> None:
     die_with_parent()
     settings = Settings()
     logs.set_up(settings.log_format, settings.log_level, process="actions")
+    logging.getLogger("rasa_sdk").setLevel(logging.WARNING)
     app = make_app(settings, Database(settings.db_url), SystemClock())
     web.run_app(app, host=HOST, port=settings.actions_port, print=None, access_log=None)
 

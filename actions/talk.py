@@ -33,6 +33,16 @@ class Greet(ZabotaAction):
         return []
 
 
+class BotChallenge(ZabotaAction):
+    """Says what it is, and offers a person."""
+
+    name = "action_bot_challenge"
+
+    async def answer(self, turn: Turn, say: Say) -> list[Event]:
+        say("utter_bot_challenge")
+        return [slot("offer", "human_agent")]
+
+
 class Affirm(ZabotaAction):
     """«Да»: does what was offered, or asks what is needed."""
 
@@ -59,7 +69,13 @@ class Clarify(ZabotaAction):
 
     name = "action_clarify"
 
+    def __init__(self, services: Services, track_order: ZabotaAction) -> None:
+        super().__init__(services)
+        self._track_order = track_order
+
     async def answer(self, turn: Turn, say: Say) -> list[Event]:
+        if "order_id" in turn.entities and not turn.form:  # just a number: its order is meant
+            return await self._track_order.answer(turn, say)
         misses = int(turn.slots.get("misunderstood") or 0)
         if misses:
             say.hand_over("utter_handoff_not_understood", "not_understood")

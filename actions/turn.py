@@ -75,9 +75,9 @@ def _ranking(message: dict[str, Any]) -> tuple[Guess, ...]:
 def _entities(message: dict[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for entity in message.get("entities") or ():
-        value = entity.get("value")
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
-            found.setdefault(str(entity.get("entity")), str(value))
+        kind, value = str(entity.get("entity")), entity.get("value")
+        if kind != "language" and isinstance(value, str | int | float) and not isinstance(value, bool):
+            found.setdefault(kind, str(value))
     return found
 
 

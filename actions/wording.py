@@ -90,11 +90,12 @@ class Wording:
         """An amount with its currency; whole amounts without zeros after the point."""
         digits = get_currency_precision(amount.currency)
         value = Decimal(amount.minor).scaleb(-digits)
-        text: str = format_currency(value, amount.currency, locale=self._locale)
-        if value == value.to_integral_value():
-            text = format_currency(
-                value, amount.currency, locale=self._locale, currency_digits=False, decimal_quantization=False
-            )
+        pattern = Locale.parse(self._locale).currency_formats["standard"].pattern
+        if whole := value == value.to_integral_value():
+            pattern = pattern.replace(".00", "")
+        text: str = format_currency(
+            value, amount.currency, pattern, locale=self._locale, currency_digits=not whole
+        )
         return text.translate(_NARROW_SPACES)
 
     def count(self, noun: str, n: int) -> str:
@@ -112,7 +113,7 @@ class Wording:
     def _date(self, day: date) -> str:
         if day.year == self._today.year:
             return format_date(day, "d MMMM", locale=self._locale)
-        return format_date(day, "long", locale=self._locale).removesuffix(".").replace(" г", " года")
+        return self.text("date.with_year", date=format_date(day, "d MMMM y", locale=self._locale))
 
 
 def clock_time(value: time) -> str:

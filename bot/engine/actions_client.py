@@ -1,14 +1,15 @@
 """The way to the action server.
 
-Rasa opens a new connection for every action, waits up to five minutes, sends the whole domain, and goes on with
-the dialogue when an action failed. Here one connection pool serves all turns, the wait is bounded, of the domain
-only what the SDK reads is sent, and every failure is reported to the turn.
+Rasa opens a new connection for every action, waits up to five minutes, sends the whole domain, and goes on
+with the dialogue when an action failed. Here one connection pool serves all turns, the wait is bounded, of
+the domain only what the SDK reads is sent, and every failure is reported to the turn.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Callable, Optional, Text
+from typing import Any
 
 import aiohttp
 from rasa.core.actions.constants import SELECTIVE_DOMAIN
@@ -71,7 +72,8 @@ class ActionServer(EndpointConfig):
         domain: Domain,
         failed: Callable[[str, Exception], None],
     ) -> None:
-        # «Selective»: Rasa does not build the domain's dictionary for each call; `request` adds the trimmed one.
+        # «Selective»: Rasa does not build the domain's dictionary for each call; `request` adds the trimmed
+        # one.
         kwargs = {**endpoint.kwargs, SELECTIVE_DOMAIN: True}
         super().__init__(
             endpoint.url,
@@ -93,12 +95,12 @@ class ActionServer(EndpointConfig):
 
     async def request(
         self,
-        method: Text = "post",
-        subpath: Optional[Text] = None,
-        content_type: Optional[Text] = "application/json",
+        method: str = "post",
+        subpath: str | None = None,
+        content_type: str | None = "application/json",
         compress: bool = False,
         **kwargs: Any,
-    ) -> Optional[Any]:
+    ) -> Any | None:
         """See `EndpointConfig.request`; the time limit is ours."""
         kwargs.pop("timeout", None)
         call = dict(kwargs.pop("json", None) or {})
@@ -108,13 +110,16 @@ class ActionServer(EndpointConfig):
             kwargs["auth"] = aiohttp.BasicAuth(self.basic_auth["username"], self.basic_auth["password"])
 
         async def send() -> Any:
-            return await EndpointConfig.request(self, method, subpath, content_type, compress, json=call, **kwargs)
+            return await EndpointConfig.request(
+                self, method, subpath, content_type, compress, json=call, **kwargs
+            )
 
         try:
             try:
                 return await send()
             except aiohttp.ServerDisconnectedError:
-                # A kept connection whose server was restarted. Actions are idempotent on conversation and message.
+                # A kept connection whose server was restarted. Actions are idempotent on conversation and
+                # message.
                 return await send()
         except Exception as error:
             if not _is_rejection(name, error):

@@ -1,8 +1,8 @@
 """What of Rasa's HTTP interface the engine offers, and to whom.
 
 Offered, with the token: status, the model swap, parsing, the domain, reading a conversation. Everything else
-(training inside the server, tests that write files, appending events, loading a model from any URL) has no use
-here and would be a way in.
+(training inside the server, tests that write files, appending events, loading a model from any URL) has no
+use here and would be a way in.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import gc
 import hmac
 import re
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from sanic import Sanic
 from sanic.request import Request
-from sanic.response import HTTPResponse, json
+from sanic.response import BaseHTTPResponse, HTTPResponse, json
 
 from bot.engine.archive import ArchiveRefused, check_archive
 
@@ -34,7 +34,7 @@ _SWAP = ("PUT", "/model")
 def protect(app: Sanic, token: str) -> None:
     """Let through what is offered; check a model before it is swapped in."""
 
-    async def admit(request: Request) -> Optional[HTTPResponse]:
+    async def admit(request: Request) -> HTTPResponse | None:
         if _OPEN.fullmatch(request.path):
             return None
         offered = _WITH_TOKEN.get(request.method)
@@ -45,7 +45,7 @@ def protect(app: Sanic, token: str) -> None:
             return _refusal(401, "NotAuthenticated", "the token is missing or wrong")
         return await _check_swap(request) if (request.method, request.path) == _SWAP else None
 
-    async def tidy(request: Request, response: HTTPResponse) -> None:
+    async def tidy(request: Request, response: BaseHTTPResponse) -> None:
         if (request.method, request.path) == _SWAP and response.status == 204:
             # The first model was frozen out of the collector's sight; let go of it and freeze the new one.
             settle()
@@ -55,16 +55,16 @@ def protect(app: Sanic, token: str) -> None:
 
 
 def settle() -> None:
-    """After a model was loaded: collect once, then spare the collector what will live as long as the model."""
+    """After a model was loaded: collect once, then spare the collector what lives as long as the model."""
     gc.unfreeze()
     gc.collect()
     gc.freeze()
 
 
-async def _check_swap(request: Request) -> Optional[HTTPResponse]:
+async def _check_swap(request: Request) -> HTTPResponse | None:
     body = _body(request)
     if set(body) != {"model_file"} or not isinstance(body["model_file"], str):
-        return _refusal(400, "BadRequest", "the body must be {\"model_file\": path of an archive}")
+        return _refusal(400, "BadRequest", 'the body must be {"model_file": path of an archive}')
     try:
         await asyncio.get_running_loop().run_in_executor(None, check_archive, Path(body["model_file"]))
     except ArchiveRefused as error:

@@ -1,8 +1,8 @@
 """Checking a model archive before Rasa unpacks it.
 
 An archive decides which classes are constructed, and Rasa checks its members against the working directory
-instead of the directory it unpacks into. So the members and the classes are looked at here first, at start and
-before every swap.
+instead of the directory it unpacks into. So the members and the classes are looked at here first, at start
+and before every swap.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MEMBER_LIMIT = 10_000
 TRUSTED_PACKAGES = ("rasa.", "bot.engine.")
 
 
-class ArchiveRefused(Exception):
+class ArchiveRefused(Exception):  # noqa: N818
     """The file is not a model this engine will load; the message is one sentence for an administrator."""
 
 
@@ -33,7 +33,8 @@ def check_archive(path: Path) -> None:
     """Look at every member and at the metadata, without unpacking anything.
 
     Raises:
-        ArchiveRefused: the file is missing, damaged, has a member that would leave the directory it is unpacked
+        ArchiveRefused: the file is missing, damaged, has a member that would leave the directory it is
+        unpacked
             into, or names a class that is not Rasa's or the engine's, or one that needs TensorFlow.
     """
     if not path.is_file():
@@ -41,10 +42,14 @@ def check_archive(path: Path) -> None:
     try:
         metadata = _metadata(path)
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
-        raise ArchiveRefused(f"{path.name} is not a readable model archive ({type(error).__name__})") from error
+        raise ArchiveRefused(
+            f"{path.name} is not a readable model archive ({type(error).__name__})"
+        ) from error
     for name in classes_of(metadata):
         if not name.startswith(TRUSTED_PACKAGES):
-            raise ArchiveRefused(f"{path.name} names the class {name}, which is neither Rasa's nor the engine's")
+            raise ArchiveRefused(
+                f"{path.name} names the class {name}, which is neither Rasa's nor the engine's"
+            )
     try:
         check_schemas(metadata, path.name)
     except NeedsTensorFlow as error:
@@ -69,5 +74,10 @@ def _metadata(path: Path) -> dict[str, Any]:
 
 def _check_member(member: tarfile.TarInfo, path: Path) -> None:
     name = PurePosixPath(member.name)
-    if not (member.isfile() or member.isdir()) or name.is_absolute() or ".." in name.parts or "\\" in member.name:
+    if (
+        not (member.isfile() or member.isdir())
+        or name.is_absolute()
+        or ".." in name.parts
+        or "\\" in member.name
+    ):
         raise ArchiveRefused(f"{path.name} has a member that would be written outside of its directory")

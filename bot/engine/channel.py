@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any, Awaitable, Callable, Dict, Optional, Text
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from rasa.core.channels.channel import InputChannel, UserMessage
 from rasa.core.processor import MessageProcessor
@@ -28,50 +29,53 @@ logger = logging.getLogger(__name__)
 SIGNATURE_HEADER = "X-Zabota-Signature"
 SECRET_LENGTH = 16  # characters, at least
 
-Handler = Callable[[Request], Awaitable[Dict[Text, Any]]]
+Handler = Callable[[Request], Awaitable[dict[str, Any]]]
 
 
 class ZabotaChannel(InputChannel):
     """`bot.engine.channel.ZabotaChannel: {secret: …}` in credentials.yml."""
 
-    def __init__(self, secret: str, conversations: Optional[Conversations] = None) -> None:
+    def __init__(self, secret: str, conversations: Conversations | None = None) -> None:
         if len(secret) < SECRET_LENGTH:
-            raise ValueError(f"the secret of the engine's channel must have at least {SECRET_LENGTH} characters")
+            raise ValueError(
+                f"the secret of the engine's channel must have at least {SECRET_LENGTH} characters"
+            )
         self._secret = secret
         self._conversations = process_wide() if conversations is None else conversations
 
     @classmethod
-    def name(cls) -> Text:
+    def name(cls) -> str:
         """Part of the address: `/webhooks/zabota/…`."""
         return turn.CHANNEL
 
     @classmethod
-    def from_credentials(cls, credentials: Optional[Dict[Text, Any]]) -> ZabotaChannel:
+    def from_credentials(cls, credentials: dict[str, Any] | None) -> ZabotaChannel:
         """Made by Rasa from credentials.yml."""
-        if not credentials or not credentials.get("secret"):
+        secret = (credentials or {}).get("secret")
+        if not secret:
             cls.raise_missing_credentials_exception()
-        return cls(str(credentials["secret"]))
+        return cls(str(secret))
 
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
         """The routes. Rasa's own handler is not used: it hides failures."""
         blueprint = Blueprint("zabota_channel")
-        turns: Dict[Text, Turns] = {}
+        turns: dict[str, Turns] = {}
 
         def turns_of(app: Sanic) -> Turns:
             return turns.setdefault(app.name, Turns(self._conversations, lambda: _processor(app)))
 
-        async def answer_turn(request: Request) -> Dict[Text, Any]:
+        async def answer_turn(request: Request) -> dict[str, Any]:
             self._verify(request)
             asked = wire.read_turn(request.body)
             _processor(request.app)
             return await turns_of(request.app).answer(asked)
 
-        async def answer_parse(request: Request) -> Dict[Text, Any]:
+        async def answer_parse(request: Request) -> dict[str, Any]:
             self._verify(request)
             asked = wire.read_parse(request.body)
             return {"nlu": await turn.parse(asked.text, asked.language, _processor(request.app))}
 
-        async def answer_health(request: Request) -> Dict[Text, Any]:
+        async def answer_health(request: Request) -> dict[str, Any]:
             agent = getattr(request.app.ctx, "agent", None)
             return {"model": agent.processor.model_filename if agent and agent.is_ready() else None}
 
@@ -104,7 +108,7 @@ def _processor(app: Sanic) -> MessageProcessor:
     return processor
 
 
-def _answering(handler: Handler) -> Callable[[Request], Awaitable[HTTPResponse]]:
+def _answering(handler: Handler) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:
     async def answering(request: Request) -> HTTPResponse:
         try:
             return _json(200, await handler(request))
@@ -121,6 +125,6 @@ def _error(error: EngineError) -> HTTPResponse:
     return _json(error.status, error.body())
 
 
-def _json(status: int, body: Dict[Text, Any]) -> HTTPResponse:
+def _json(status: int, body: dict[str, Any]) -> HTTPResponse:
     content = json.dumps(body, ensure_ascii=False, default=str).encode()
     return raw(content, status=status, content_type="application/json")

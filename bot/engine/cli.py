@@ -1,6 +1,7 @@
 """Rasa's own commands in this engine: `python -m bot.engine.cli train|shell|test|data|interactive …`.
 
-The same as `rasa …`, with TensorFlow's stand-ins in place and telemetry off. To be run from the project's root;
+The same as `rasa …`, with TensorFlow's stand-ins in place and telemetry off. To be run from the project's
+root;
 `make rasa ARGS="…"` does that.
 """
 
@@ -9,8 +10,8 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 from bot.engine import tf_absent
 
@@ -19,7 +20,8 @@ __all__ = ["main"]
 _CHECKED = ("train", "interactive", "test", "data", "shell", "run", "visualize", "evaluate")
 _CONFIG_FLAGS = ("-c", "--config")
 
-#: What endpoints.yml and credentials.yml ask for, so that `shell` and `interactive` work without the launcher.
+#: What endpoints.yml and credentials.yml ask for, so that `shell` and `interactive` work without the
+#: launcher.
 _DEVELOPMENT = {"ZABOTA_ACTIONS_URL": "http://127.0.0.1:5055/webhook"}
 _DEVELOPMENT_SECRETS = ("ZABOTA_ENGINE_SECRET", "ZABOTA_ACTIONS_SECRET")
 
@@ -27,7 +29,7 @@ _DEVELOPMENT_SECRETS = ("ZABOTA_ENGINE_SECRET", "ZABOTA_ACTIONS_SECRET")
 def main() -> None:
     """Run one Rasa command with the process's arguments."""
     _set_environment()
-    sys.path.insert(0, os.getcwd())
+    sys.path.insert(0, str(Path.cwd()))
     if tf_absent.install():
         _check(sys.argv[1:])
     from rasa.__main__ import main as rasa

@@ -7,8 +7,9 @@ refused beforehand, in one sentence.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from bot.engine.tf_absent import is_tensorflow_installed
 
@@ -35,7 +36,7 @@ _DEFAULTS = {
 _GRAPH_RECIPE = "graph.v1"
 
 
-class NeedsTensorFlow(Exception):
+class NeedsTensorFlow(Exception):  # noqa: N818
     """A component was named that cannot work here; the message is one sentence for an administrator."""
 
 
@@ -57,7 +58,9 @@ def check_config(path: Path, sections: Sequence[str] = ("pipeline", "policies"))
     for section in sections:
         if config.get(section) is None:
             defaults = " and ".join(_DEFAULTS[section])
-            raise NeedsTensorFlow(_sentence(f"{path.name} leaves `{section}` to Rasa's default with {defaults}"))
+            raise NeedsTensorFlow(
+                _sentence(f"{path.name} leaves `{section}` to Rasa's default with {defaults}")
+            )
         _refuse(_names(config[section]), path.name)
 
 
@@ -120,6 +123,6 @@ def _bases(module: str, name: str) -> Sequence[type]:
 
 def _sentence(found: str) -> str:
     return (
-        f"{found}, which needs TensorFlow, and the engine's environment has none: use components that work without "
-        "it, or install it with `make setup ENGINE=tensorflow`."
+        f"{found}, which needs TensorFlow, and the engine's environment has none: use components that work "
+        "without it, or install it with `make setup ENGINE=tensorflow`."
     )

@@ -1,8 +1,8 @@
 """The conversations this process holds: for each one, its last few turns as they were answered.
 
-State is kept as immutable bytes (the `memory` of `bot.engine.memory`), so a failed turn leaves nothing to undo
-and a model swap changes nothing: the next turn rebuilds the tracker with the new model's domain. Holding a
-conversation is an economy, not a duty: what is not here any more is asked of the gateway again.
+State is kept as immutable bytes (the `memory` of `bot.engine.memory`), so a failed turn leaves nothing to
+undo and a model swap changes nothing: the next turn rebuilds the tracker with the new model's domain. Holding
+a conversation is an economy, not a duty: what is not here any more is asked of the gateway again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Conversations:
         return turns[-1] if turns else None
 
     def record(self, conversation_id: str, after: str | None, turn: RecordedTurn) -> None:
-        """Add a turn that continues the turn `after`; turns newer than `after` were never committed and go."""
+        """Add a turn that continues the turn `after`; newer ones than `after` were never committed and go."""
         turns = self._turns.get(conversation_id, ())
         known = [index for index, old in enumerate(turns) if old.message_id == after]
         kept = turns[: known[-1] + 1] if known and after is not None else ()
@@ -73,7 +73,9 @@ class Conversations:
         """Change the state after the newest turn."""
         latest = self.latest(conversation_id)
         older = self._turns.get(conversation_id, ())[:-1]
-        changed = RecordedTurn(latest.message_id if latest else None, memory, latest.answer if latest else None)
+        changed = RecordedTurn(
+            latest.message_id if latest else None, memory, latest.answer if latest else None
+        )
         self._put(conversation_id, (*older, changed))
 
     def ids(self) -> list[str]:
@@ -89,5 +91,5 @@ class Conversations:
 
 @lru_cache(maxsize=1)
 def process_wide() -> Conversations:
-    """The one store of this process: the channel and Rasa's tracker store meet here, before and after a swap."""
+    """The one store of this process: the channel and Rasa's tracker store meet here, also after a swap."""
     return Conversations()

@@ -1,7 +1,8 @@
 """Free text has no special meaning.
 
-Rasa takes a text that begins with `/` for an order: `/restart`, `/back`, `/intent{"slot": "value"}` set intents,
-slots and undo history, whoever typed them. The handler that does so is always the last of the pipeline;
+Rasa takes a text that begins with `/` for an order: `/restart`, `/back`, `/intent{"slot": "value"}` set
+intents, slots and undo history, whoever typed them. The handler that does so is always the last of the
+pipeline;
 `SlashGuard` stands at its head and takes the slash away. Buttons do not pass here: they travel in a field of
 their own.
 """
@@ -9,7 +10,7 @@ their own.
 from __future__ import annotations
 
 import unicodedata
-from typing import Any, Dict, List, Text
+from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
@@ -56,7 +57,7 @@ class SlashGuard(GraphComponent):
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -64,7 +65,7 @@ class SlashGuard(GraphComponent):
         """See `GraphComponent.create`."""
         return cls()
 
-    def process(self, messages: List[Message]) -> List[Message]:
+    def process(self, messages: list[Message]) -> list[Message]:
         """Make the text of every message plain."""
         for message in messages:
             text = message.get(TEXT)

@@ -1,14 +1,15 @@
 """Which of the two languages a message is in: Russian or English.
 
 Decided for every message by script and frequent words; a message that says nothing about it («1001», «ok», an
-emoji) keeps the conversation's language. Latin letters may still be Russian: transliterated («gde moi zakaz») or
-typed in the wrong keyboard layout («ghbdtn»).
+emoji) keeps the conversation's language. Latin letters may still be Russian: transliterated («gde moi zakaz»)
+or typed in the wrong keyboard layout («ghbdtn»).
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, Mapping, Optional, Text
+from collections.abc import Mapping
+from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
@@ -20,7 +21,7 @@ from rasa.shared.nlu.training_data.message import Message
 
 from bot.engine.language_words import ENGLISH, NEUTRAL, RUSSIAN_STEMS, TRANSLITERATED, TRANSLITERATED_STEMS
 
-__all__ = ["DEFAULT", "ENTITY", "LanguageDetector", "OUTPUT_KEY", "SLOT", "as_entity", "detect", "remembered"]
+__all__ = ["DEFAULT", "ENTITY", "OUTPUT_KEY", "SLOT", "LanguageDetector", "as_entity", "detect", "remembered"]
 
 LANGUAGES = ("ru", "en")
 DEFAULT = "ru"
@@ -30,7 +31,7 @@ OUTPUT_KEY = "language"  # the key in the parse data
 
 _SHORT = 3  # letters; a shorter Latin message («no», «hi») does not change the language of a conversation
 
-_NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|\S*\d\S*")
+_NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|\S*[\d_]\S*")
 _CYRILLIC = re.compile(r"[Ѐ-ӿ]{2,}")
 _LATIN = re.compile(r"[A-Za-zÀ-ž]+(?:'[A-Za-z]+)?")
 
@@ -40,7 +41,7 @@ _TO_RUSSIAN = str.maketrans(_QWERTY, _RUSSIAN)
 _TO_QWERTY = str.maketrans(_RUSSIAN, _QWERTY)
 
 
-def detect(text: str, previous: Optional[str] = None, hint: Optional[str] = None) -> str:
+def detect(text: str, previous: str | None = None, hint: str | None = None) -> str:
     """`ru` or `en`.
 
     Args:
@@ -59,23 +60,23 @@ def detect(text: str, previous: Optional[str] = None, hint: Optional[str] = None
     return _latin(words, telling, so_far)
 
 
-def remembered(slots: Mapping[str, Any], hint: Optional[str] = None) -> str:
-    """The conversation's language when there is no text to tell it: from the slot, else the hint, else Russian."""
+def remembered(slots: Mapping[str, Any], hint: str | None = None) -> str:
+    """The language where no text tells it: the conversation's, else the hint, else Russian."""
     slot = slots.get(SLOT)
     return _known(getattr(slot, "value", None)) or _known(hint) or DEFAULT
 
 
-def as_entity(language: str) -> Dict[Text, Any]:
+def as_entity(language: str) -> dict[str, Any]:
     """The entity that fills the slot `language`."""
     return {"entity": ENTITY, "value": language, "extractor": LanguageDetector.__name__}
 
 
-def _known(language: Any) -> Optional[str]:
+def _known(language: Any) -> str | None:
     return language if language in LANGUAGES else None
 
 
-def _mixed(cyrillic: List[str], latin: List[str]) -> str:
-    """Some Cyrillic: Russian, except for an English sentence with a Russian name, or English in a wrong layout."""
+def _mixed(cyrillic: list[str], latin: list[str]) -> str:
+    """Some Cyrillic: Russian, except an English sentence with a Russian name or English mistyped."""
     english = sum(word in ENGLISH for word in latin)
     if english > 1 and english > len(cyrillic):
         return "en"
@@ -89,7 +90,7 @@ def _is_english_mistyped(word: str) -> bool:
     return word.translate(_TO_QWERTY) in ENGLISH and not word.startswith(RUSSIAN_STEMS)
 
 
-def _latin(words: str, telling: List[str], so_far: Optional[str]) -> str:
+def _latin(words: str, telling: list[str], so_far: str | None) -> str:
     english = sum(word.partition("'")[0] in ENGLISH for word in telling)
     if max(_transliterated(telling), _mistyped(words)) > english:
         return "ru"
@@ -99,15 +100,18 @@ def _latin(words: str, telling: List[str], so_far: Optional[str]) -> str:
     return "en"
 
 
-def _transliterated(words: List[str]) -> int:
+def _transliterated(words: list[str]) -> int:
     stems = tuple(TRANSLITERATED_STEMS)
     return sum(word in TRANSLITERATED or word.startswith(stems) for word in words)
 
 
 def _mistyped(words: str) -> int:
-    """Words that become frequent Russian ones on the Russian layout; its letters include `;`, `'`, `[`, `,`, `.`."""
+    """Words that become frequent Russian ones on the Russian layout, where `;`, `[`, `,` are letters."""
     candidates = words.translate(_TO_RUSSIAN).split()
-    return sum(len(word) > _SHORT and word.startswith(RUSSIAN_STEMS) or word in RUSSIAN_STEMS for word in candidates)
+    return sum(
+        (len(word) > _SHORT and word.startswith(RUSSIAN_STEMS)) or word in RUSSIAN_STEMS
+        for word in candidates
+    )
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
@@ -121,7 +125,7 @@ class LanguageDetector(GraphComponent):
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -129,7 +133,7 @@ class LanguageDetector(GraphComponent):
         """See `GraphComponent.create`."""
         return cls()
 
-    def process(self, messages: List[Message], tracker: Optional[DialogueStateTracker] = None) -> List[Message]:
+    def process(self, messages: list[Message], tracker: DialogueStateTracker | None = None) -> list[Message]:
         """Tell the language of every message."""
         for message in messages:
             hint = (message.get("metadata") or {}).get("language")
@@ -140,7 +144,7 @@ class LanguageDetector(GraphComponent):
         return messages
 
 
-def _previous(tracker: Optional[DialogueStateTracker]) -> Optional[str]:
+def _previous(tracker: DialogueStateTracker | None) -> str | None:
     # A tracker made for /parse has slots of any name: `in` would create one.
     slot = dict(tracker.slots).get(SLOT) if tracker is not None else None
     return _known(slot.value) if slot is not None else None

@@ -24,9 +24,10 @@ import secrets
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping, NoReturn
+from typing import Any, NoReturn
 
 from bot.engine import parent, slim, tf_absent
 
@@ -39,9 +40,10 @@ HOST = "127.0.0.1"
 READ_LIMIT = 256 * 1024  # bytes Sanic reads before it refuses; the channel's own limit is lower
 KEEP_ALIVE = 75  # seconds; longer than the gateway's client keeps an idle connection
 _SECRET_LENGTH = 16  # characters
+_FIRST_WORDS = "Здравствуйте, где мой заказ 1001? Hello, where is my order?"
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818
     """The engine does not start; the message is one sentence for an administrator."""
 
 
@@ -97,7 +99,9 @@ def main() -> None:
     except (Refused, ProcessLookupError) as refusal:
         _exit(2, str(refusal))
     seconds = round(time.monotonic() - started, 2)
-    logger.info("engine starts", extra={"port": settings.port, "model": settings.model.name, "seconds": seconds})
+    logger.info(
+        "engine starts", extra={"port": settings.port, "model": settings.model.name, "seconds": seconds}
+    )
     _serve(app, settings)
 
 
@@ -114,8 +118,10 @@ def _build(settings: Settings) -> Any:
     from rasa.core.agent import load_agent
     from rasa.core.run import configure_app
     from rasa.core.utils import AvailableEndpoints
+    from sanic.exceptions import PayloadTooLarge
 
-    from bot.engine.channel import PayloadTooLarge, ZabotaChannel, too_large_answer
+    from bot.engine import turn
+    from bot.engine.channel import ZabotaChannel, too_large_answer
     from bot.engine.tracker_store import ConversationStore
 
     endpoints = AvailableEndpoints.read_endpoints(str(ROOT / "endpoints.yml"))
@@ -130,6 +136,8 @@ def _build(settings: Settings) -> Any:
     if not app.ctx.agent.is_ready():
         raise Refused(f"the model {settings.model.name} could not be loaded")
     api.protect(app, settings.token)
+    # What components load at their first message is loaded now: no customer waits for it.
+    asyncio.run(turn.parse(_FIRST_WORDS, None, app.ctx.agent.processor))
     api.settle()
     return app
 

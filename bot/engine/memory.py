@@ -1,8 +1,8 @@
 """What the engine remembers of a conversation between two turns.
 
 After a turn the events are cut to the last few turns behind a *snapshot*: the slots that differ from their
-initial value and the active form, as they stood where the cut was made. Replaying snapshot and turns gives the
-tracker that the whole history would give, so a turn costs the same at turn 5 and at turn 500.
+initial value and the active form, as they stood where the cut was made. Replaying snapshot and turns gives
+the tracker that the whole history would give, so a turn costs the same at turn 5 and at turn 500.
 
 The memory holds no words of the customer or the assistant: what drives the dialogue are intents, entities,
 slots and actions.
@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rasa.shared.core import events as rasa_events
 from rasa.shared.core.constants import ACTION_LISTEN_NAME, REQUESTED_SLOT, SESSION_START_METADATA_SLOT
@@ -33,8 +34,8 @@ from rasa.shared.core.events import (
     SessionStarted,
     SlotSet,
     StoryExported,
-    UserUttered,
     UserUtteranceReverted,
+    UserUttered,
 )
 from rasa.shared.core.trackers import DialogueStateTracker
 
@@ -45,8 +46,8 @@ __all__ = ["MEMORY_LIMIT", "TURNS", "VERSION", "dump", "restore"]
 logger = logging.getLogger(__name__)
 
 VERSION = 1
-#: Customer messages kept behind the snapshot. Rules look back one turn and MemoizationPolicy five states, which
-#: are two or three turns.
+#: Customer messages kept behind the snapshot. Rules look back one turn and MemoizationPolicy five states,
+#: which are two or three turns.
 TURNS = 6
 #: Bytes. With a text, metadata and the rest, a request must stay below `wire.BODY_LIMIT`.
 MEMORY_LIMIT = 24 * 1024
@@ -63,10 +64,10 @@ _NEVER_KEPT = (
 _UNDOING = (UserUtteranceReverted, ActionReverted, Restarted)
 _ENTITY_KEYS = ("entity", "value", "role", "group")
 
-_CLASSES: dict[str, type[Event]] = {
-    cls.type_name: cls
+_CLASSES: dict[str, Any] = {
+    vars(cls)["type_name"]: cls
     for cls in vars(rasa_events).values()
-    if isinstance(cls, type) and issubclass(cls, Event) and cls.type_name != Event.type_name
+    if isinstance(cls, type) and issubclass(cls, Event) and "type_name" in vars(cls)
 }
 
 
@@ -84,7 +85,9 @@ def dump(tracker: DialogueStateTracker, domain: Domain) -> bytes:
     return blob
 
 
-def restore(memory: bytes | dict[str, Any] | None, conversation_id: str, domain: Domain) -> DialogueStateTracker:
+def restore(
+    memory: bytes | dict[str, Any] | None, conversation_id: str, domain: Domain
+) -> DialogueStateTracker:
     """The tracker that `memory` describes; an empty one for None or for a version this engine does not know.
 
     Slots and forms that the present model no longer has are left out, so a new model can continue an old
@@ -160,7 +163,8 @@ def _snapshot(head: Sequence[Event], domain: Domain) -> list[Event]:
 def _form(tracker: DialogueStateTracker, requested: SlotSet | None) -> list[Event]:
     """A form as if it had been started by its trigger message and asked for the requested slot just now."""
     loop = tracker.active_loop
-    assert loop is not None and loop.name is not None
+    assert loop is not None
+    assert loop.name is not None
     events: list[Event] = [ActionExecuted(loop.name), ActiveLoop(loop.name)]
     trigger = loop.trigger_message or {}
     if (trigger.get("intent") or {}).get("name"):
@@ -216,7 +220,7 @@ def _event(item: dict[str, Any], timestamp: float | None) -> Event:
     if item["event"] == UserUttered.type_name:
         return _user(item["parse_data"], timestamp)
     # `Event.from_parameters` walks all subclasses for every event: half of the cost of a turn.
-    event = _CLASSES[item["event"]]._from_parameters({**item, "timestamp": timestamp})
+    event: Event | None = _CLASSES[item["event"]]._from_parameters({**item, "timestamp": timestamp})
     if event is None:
         raise ValueError("an event that cannot be rebuilt")
     return event

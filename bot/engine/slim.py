@@ -1,8 +1,8 @@
 """What the running server leaves out of Rasa.
 
-`rasa run` imports the SDKs of fifteen messengers, five databases, two message brokers, matplotlib and the test
-suite's plots, of which the engine uses none: its only channel, tracker store and lock store are in memory. With
-stand-ins in their place the engine starts in a third of the time and with half of the memory.
+`rasa run` imports the SDKs of fifteen messengers, five databases, two message brokers, matplotlib and the
+test suite's plots, of which the engine uses none: its only channel, tracker store and lock store are in
+memory. With stand-ins in their place the engine starts in a third of the time and with half of the memory.
 
 Only the launcher uses this; `rasa train`, `test` and `shell` get the whole of Rasa.
 """
@@ -16,8 +16,8 @@ from bot.engine.standins import StandIns
 __all__ = ["install"]
 
 _CHANNELS = (
-    "botframework", "callback", "console", "facebook", "hangouts", "mattermost", "rasa_chat", "rest", "rocketchat",
-    "slack", "socketio", "telegram", "twilio", "twilio_voice", "webexteams",
+    "botframework", "callback", "console", "facebook", "hangouts", "mattermost", "rasa_chat", "rest",
+    "rocketchat", "slack", "socketio", "telegram", "twilio", "twilio_voice", "webexteams",
 )  # fmt: skip
 
 _UNUSED = (
@@ -25,8 +25,9 @@ _UNUSED = (
     "rasa.core.http_interpreter",  # NLU on another server
     "rasa.core.jobs",  # reminders: kept in RAM and keyed without the customer, never used
     "rasa.core.test",
-    "rasa.graph_components.validators.default_recipe_validator",  # named by every model, used in training only;
-    "rasa.graph_components.validators.finetuning_validator",  # imports every component there is
+    # Named by every model, used in training only; they import every component there is.
+    "rasa.graph_components.validators.default_recipe_validator",
+    "rasa.graph_components.validators.finetuning_validator",
     "rasa.nlu.test",
     "rasa.telemetry",
     "rasa.utils.plotting",
@@ -45,7 +46,7 @@ def install() -> None:
 
 
 def _forget_setuptools() -> None:
-    """Let `import distutils` (sanic, once) find the standard library's instead of loading setuptools: 0.2 s."""
+    """Let `import distutils` (sanic, once) find the standard library's instead of setuptools: 0.2 s."""
     hack = sys.modules.get("_distutils_hack")
     if hack is not None:
         hack.remove_shim()

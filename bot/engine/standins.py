@@ -1,17 +1,18 @@
 """Modules that stand in for packages which are imported but never used.
 
 A stand-in module answers any `import` and any attribute, so that code which merely *names* a class of the
-package at import time keeps working. Calling such a class does nothing useful; whoever installs stand-ins owes
-a check that nobody does.
+package at import time keeps working. Calling such a class does nothing useful; whoever installs stand-ins
+owes a check that nobody does.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
-from typing import Any, Iterable, Sequence
+from typing import Any
 
 __all__ = ["StandIns"]
 
@@ -46,7 +47,7 @@ def _any_class(name: str) -> type:
 
 
 class _AnyModule(ModuleType):
-    __path__: Sequence[str] = []
+    __path__: list[str] = []  # noqa: RUF012 - what makes Python take it for a package
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

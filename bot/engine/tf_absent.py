@@ -1,8 +1,9 @@
 """Rasa without TensorFlow.
 
-Rasa 3.6 imports TensorFlow at start even when no component of the pipeline uses it, which costs 1.9 GB of disk
-and 440 MB of memory. The engine's environment leaves it out; `install` puts stand-ins in its place. It must run
-before the first `import rasa`. Where TensorFlow is installed (`make setup ENGINE=tensorflow`) nothing happens.
+Rasa 3.6 imports TensorFlow at start even when no component of the pipeline uses it, which costs 1.9 GB of
+disk and 440 MB of memory. The engine's environment leaves it out; `install` puts stand-ins in its place. It
+must run before the first `import rasa`. Where TensorFlow is installed (`make setup ENGINE=tensorflow`)
+nothing happens.
 
 That no component which really needs TensorFlow is ever asked to work is checked by
 `bot.engine.components`.
@@ -20,8 +21,8 @@ __all__ = ["PACKAGES", "install", "is_tensorflow_installed"]
 #: What Rasa imports of TensorFlow's family.
 PACKAGES = ("tensorflow", "keras", "tensorflow_text", "tensorflow_addons", "tensorflow_hub")
 
-#: Rasa's own modules that only serve TensorFlow models; their import would pull in scikit-learn's model selection
-#: and scipy.stats (1.3 s, 40 MB) for nothing.
+#: Rasa's own modules that only serve TensorFlow models; their import would pull in scikit-learn's model
+#: selection and scipy.stats (1.3 s, 40 MB) for nothing.
 RASA_MODULES = ("rasa.utils.tensorflow.model_data", "rasa.utils.tensorflow.data_generator")
 
 

@@ -1,15 +1,16 @@
 """One turn: a customer's message goes through Rasa, and either everything of it counts or nothing.
 
-Rasa's processor swallows the failure of an action and goes on; here it ends the turn. The processor of a turn is
-a view on the loaded one (the model is shared) with this turn's tracker and action server.
+Rasa's processor swallows the failure of an action and goes on; here it ends the turn. The processor of a turn
+is a view on the loaded one (the model is shared) with this turn's tracker and action server.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Mapping
+from typing import Any
 
 from rasa.core.actions.action import Action, ActionExecutionRejection
 from rasa.core.channels.channel import OutputChannel, UserMessage
@@ -48,7 +49,8 @@ async def run_turn(
     """Advance `tracker` by the request's message.
 
     Raises:
-        EngineError: `turn_failed` when an action, the model or a limit failed; `empty_turn` when there is nothing
+        EngineError: `turn_failed` when an action, the model or a limit failed; `empty_turn` when there is
+        nothing
             to say; `bad_request` when a press names an intent that the model does not have.
     """
     replies = Replies()
@@ -171,12 +173,14 @@ class TurnProcessor(MessageProcessor):
         self._stop_if_failed()
         return filled
 
-    async def _run_action(self, action: Action, tracker: Any, output_channel: Any, nlg: Any, prediction: Any) -> bool:
+    async def _run_action(
+        self, action: Action, tracker: Any, output_channel: Any, nlg: Any, prediction: Any
+    ) -> bool:
         name = action.name()
         if name not in _SILENT_ACTIONS:
             self.executed.append(name)
         watched = _Watched(action, self._note)
-        again = await super()._run_action(watched, tracker, output_channel, nlg, prediction)
+        again: bool = await super()._run_action(watched, tracker, output_channel, nlg, prediction)
         self._stop_if_failed()
         return again
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from rasa.core.processor import MessageProcessor
 
@@ -98,7 +99,9 @@ class Turns:
             return request.memory
         turn = self._conversations.turn(request.conversation_id, request.after)
         if turn is None:
-            raise EngineError(409, "unknown_conversation", "the turn named by after is not known here: send memory")
+            raise EngineError(
+                409, "unknown_conversation", "the turn named by after is not known here: send memory"
+            )
         return turn.memory
 
     def _remember(self, request: TurnRequest, before: Any, turn: RecordedTurn) -> None:

@@ -9,15 +9,16 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 __all__ = [
     "BODY_LIMIT",
+    "TEXT_LIMIT",
     "EngineError",
     "ParseRequest",
     "Press",
-    "TEXT_LIMIT",
     "TurnRequest",
     "bad_request",
     "check_signature",
@@ -204,16 +205,20 @@ def _press(value: Any) -> Press:
 
 def _is_value(value: Any) -> bool:
     if isinstance(value, list):
-        return len(value) <= ENTITY_LIMIT and all(not isinstance(item, list) and _is_value(item) for item in value)
+        return len(value) <= ENTITY_LIMIT and all(
+            not isinstance(item, list) and _is_value(item) for item in value
+        )
     if isinstance(value, str):
         return len(value) <= VALUE_LIMIT
     return value is None or isinstance(value, (bool, int, float))
 
 
 def _language(value: Any) -> str | None:
-    if value is not None and value not in LANGUAGES:
+    if value is None:
+        return None
+    if value not in LANGUAGES:
         raise bad_request("language must be ru, en or null")
-    return value
+    return str(value)
 
 
 def _metadata(value: Any) -> dict[str, Any]:

@@ -29,6 +29,22 @@ _LAST_SEEN_HOURS = {  # since the parcel's last checkpoint
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """What holds a parcel. The promise would have been kept but for it."""
+
+    way_left: int  # hours from here to the customer, had nothing happened
+    held: int  # hours
+
+
+_TROUBLES = {
+    CheckpointKind.DELAY_SORTING: Trouble(way_left=22, held=72),
+    CheckpointKind.DELAY_WEATHER: Trouble(way_left=22, held=72),
+    CheckpointKind.CUSTOMS: Trouble(way_left=46, held=110),
+    CheckpointKind.ADDRESS_PROBLEM: Trouble(way_left=4, held=48),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """Something that happens to a parcel, so many hours after the step before."""
 
@@ -76,16 +92,16 @@ def journey(
         expected = None if state is OrderState.CANCELLED else promised
         return Journey(placed, promised, expected, None, None, ())
     steps = _cut(rng, _steps(place, method, cause), state, cause)
-    checkpoints = _timed(rng, steps, now - _hours(rng, _LAST_SEEN_HOURS[state]))
+    checkpoints = _timed(rng, steps, now - _hours(rng, _unseen(state, cause)))
     times = {kind: at for kind, _, at in checkpoints}
-    promised, expected = _promise(rng, now, place.zone, state, times, late=cause is not None)
+    promised = _promise(rng, now, place.zone, times, cause)
     placed = min(checkpoints[0][2] - _hours(rng, (20, 50)), promised - 3 * DAY)
     ready = times.get(CheckpointKind.READY_FOR_PICKUP)
     kept = ready is not None and state is OrderState.READY_FOR_PICKUP
     return Journey(
         placed_at=placed,
         promised_at=promised,
-        expected_at=expected,
+        expected_at=_expected(rng, now, place.zone, state, promised),
         delivered_at=times.get(CheckpointKind.DELIVERED),
         keep_until=evening(ready + 5 * DAY, place.zone) if ready and kept else None,
         checkpoints=checkpoints,
@@ -96,23 +112,42 @@ def _hours(rng: Random, span: tuple[int, int]) -> timedelta:
     return timedelta(minutes=rng.randint(span[0] * 60, span[1] * 60))
 
 
+def _unseen(state: OrderState, cause: CheckpointKind | None) -> tuple[int, int]:
+    """For how many hours nothing has been heard of the parcel."""
+    if state is not OrderState.SHIPPED or cause is None:
+        return _LAST_SEEN_HOURS[state]
+    overdue = _TROUBLES[cause].way_left + 28  # the promise ends in an evening, a day later at most
+    return overdue, overdue + 24
+
+
 def _steps(place: Place, method: DeliveryMethod, cause: CheckpointKind | None) -> list[Step]:
     """The whole way from the warehouse into the customer's hands."""
     kinds = CheckpointKind
-    trouble_at = place.city if cause is kinds.ADDRESS_PROBLEM else place.hub
-    trouble = [Step(cause, trouble_at, 6)] if cause and cause is not kinds.CUSTOMS else []
     arrival = kinds.READY_FOR_PICKUP if method is DeliveryMethod.PICKUP else kinds.OUT_FOR_DELIVERY
-    steps = [Step(kinds.ACCEPTED, place.warehouse, 0), Step(kinds.IN_TRANSIT, place.warehouse, 5)]
-    if place.border:
-        steps.append(Step(kinds.CUSTOMS, place.border, 30))
-    steps.append(Step(kinds.ARRIVED_HUB, place.hub, 60 if cause is kinds.CUSTOMS else 18))
-    if trouble_at == place.hub:
-        steps += trouble
-    steps.append(Step(kinds.IN_TRANSIT, place.hub, 34 if trouble else 8))
-    steps.append(Step(kinds.ARRIVED_HUB, place.city, 14))
-    if trouble_at == place.city:
-        steps += trouble
-    return [*steps, Step(arrival, place.city, 6), Step(kinds.DELIVERED, place.city, 4)]
+    way = [
+        Step(kinds.ACCEPTED, place.warehouse, 0),
+        Step(kinds.IN_TRANSIT, place.warehouse, 5),
+        *([Step(kinds.CUSTOMS, place.border, 30)] if place.border else []),
+        Step(kinds.ARRIVED_HUB, place.hub, 18),
+        Step(kinds.IN_TRANSIT, place.hub, 8),
+        Step(kinds.ARRIVED_HUB, place.city, 14),
+        Step(arrival, place.city, 6),
+        Step(kinds.DELIVERED, place.city, 4),
+    ]
+    return way if cause is None else _troubled(way, place, cause)
+
+
+def _troubled(way: list[Step], place: Place, cause: CheckpointKind) -> list[Step]:
+    """The way with a trouble in it, and the parcel held there."""
+    at = {CheckpointKind.CUSTOMS: place.border, CheckpointKind.ADDRESS_PROBLEM: place.city}.get(
+        cause, place.hub
+    )
+    stops = {CheckpointKind.CUSTOMS, CheckpointKind.ARRIVED_HUB}
+    here = next(index for index, step in enumerate(way) if step.place == at and step.kind in stops)
+    trouble = [] if cause is CheckpointKind.CUSTOMS else [Step(cause, way[here].place, 4)]
+    after = way[here + 1]
+    held = Step(after.kind, after.place, _TROUBLES[cause].held)
+    return [*way[: here + 1], *trouble, held, *way[here + 2 :]]
 
 
 def _cut(rng: Random, steps: list[Step], state: OrderState, cause: CheckpointKind | None) -> list[Step]:
@@ -147,21 +182,26 @@ def _promise(
     rng: Random,
     now: datetime,
     zone: str,
-    state: OrderState,
     times: dict[CheckpointKind, datetime],
-    *,
-    late: bool,
-) -> tuple[datetime, datetime | None]:
-    """What was promised, and what the carrier expects now."""
-    tonight_ = tonight(now, zone)
-    if state is OrderState.SHIPPED:
-        if late:
-            return evening(now - rng.randint(1, 2) * DAY, zone), evening(now + rng.randint(1, 4) * DAY, zone)
-        soon = evening(now + rng.randint(2, 4) * DAY, zone)
-        return soon, soon
+    cause: CheckpointKind | None,
+) -> datetime:
+    """The evening that was promised: kept, or broken by the trouble on the way."""
+    if cause is not None:
+        return tonight(times[cause] + _TROUBLES[cause].way_left * HOUR, zone)
+    arrived = times.get(CheckpointKind.DELIVERED) or times.get(CheckpointKind.READY_FOR_PICKUP)
+    if arrived is not None:
+        return tonight(arrived + rng.randint(0, 2) * DAY, zone)
+    if CheckpointKind.OUT_FOR_DELIVERY in times:
+        return tonight(now, zone)
+    return evening(now + rng.randint(2, 4) * DAY, zone)
+
+
+def _expected(
+    rng: Random, now: datetime, zone: str, state: OrderState, promised: datetime
+) -> datetime | None:
+    """What the carrier says about a parcel on its way."""
     if state is OrderState.IN_DELIVERY:
-        return (evening(now - rng.randint(1, 3) * DAY, zone) if late else tonight_), tonight_
-    arrived = times.get(CheckpointKind.DELIVERED) or times[CheckpointKind.READY_FOR_PICKUP]
-    if late:
-        return evening(arrived - rng.randint(1, 3) * DAY, zone), None
-    return tonight(arrived + rng.randint(0, 2) * DAY, zone), None
+        return tonight(now, zone)
+    if state is OrderState.SHIPPED:
+        return promised if promised > now else evening(now + rng.randint(1, 4) * DAY, zone)
+    return None

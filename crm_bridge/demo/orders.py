@@ -56,14 +56,19 @@ class OrderPlan:
 
 def played_order(rng: Random, now: datetime, place: Place, part: Part) -> OrderPlan:
     """An order of a customer one can play: everything that matters is given."""
-    return _plan(rng, now, place, part.state, part.cause, ((goods()[part.item], 1),))
+    collected = part.state is OrderState.READY_FOR_PICKUP
+    method = DeliveryMethod.PICKUP if collected else DeliveryMethod.COURIER
+    return _plan(rng, now, place, part.state, method, part.cause, ((goods()[part.item], 1),))
 
 
 def random_orders(rng: Random, now: datetime, place: Place) -> list[OrderPlan]:
     """One to eight orders of a customer."""
     count = rng.choices(range(1, 9), weights=(18, 20, 18, 14, 11, 8, 6, 5))[0]
     states = [_pick(rng, _NEWEST), *(_pick(rng, _OLDER) for _ in range(count - 1))]
-    return [_plan(rng, now, place, state, _cause(rng, place, state), _basket(rng)) for state in states]
+    return [
+        _plan(rng, now, place, state, _method(rng, state), _cause(rng, place, state), _basket(rng))
+        for state in states
+    ]
 
 
 def _plan(
@@ -71,10 +76,10 @@ def _plan(
     now: datetime,
     place: Place,
     state: OrderState,
+    method: DeliveryMethod,
     cause: CheckpointKind | None,
     basket: tuple[tuple[Good, int], ...],
 ) -> OrderPlan:
-    method = _method(rng, state)
     return OrderPlan(
         state=state,
         place=place,

@@ -2,12 +2,11 @@
 
 from datetime import timedelta
 
-from people import Company
-
 from core.clock import ManualClock
 from core.db import Database
 from crm_bridge.conversations import ButtonView, Conversations
 from crm_bridge.models import Author, Message, MessageState
+from tests.crm_bridge.people import Company
 
 
 async def test_a_conversation_is_read_in_order_and_from_where_one_stopped(

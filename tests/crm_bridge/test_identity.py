@@ -4,13 +4,13 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from people import Company
 from sqlalchemy import func, select
 
 from core.clock import ManualClock
 from core.db import Database
 from crm_bridge.identity import Caller, Identities, UnknownConversation, check_user_hash, user_hash
 from crm_bridge.models import Identity, Proof
+from tests.crm_bridge.people import Company
 
 HOUR = timedelta(hours=1)
 KEY = b"site secret"

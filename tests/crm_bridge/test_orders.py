@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from people import Company
 
 from core.clock import ManualClock
 from core.db import Database
@@ -19,6 +18,7 @@ from crm_bridge.models import (
 )
 from crm_bridge.money import Money
 from crm_bridge.orders import Orders, order_number
+from tests.crm_bridge.people import Company
 
 DAY = timedelta(days=1)
 

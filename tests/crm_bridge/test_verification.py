@@ -9,7 +9,6 @@ from itertools import count
 from typing import Any
 
 import pytest
-from people import Company
 from sqlalchemy import select
 
 from core.clock import ManualClock
@@ -39,6 +38,7 @@ from crm_bridge.verification import (
     WrongCode,
     read_code,
 )
+from tests.crm_bridge.people import Company
 
 MINUTE = timedelta(minutes=1)
 PHONE = "8 900 000-10-01"

@@ -2,24 +2,31 @@
 
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from .widget_server import WidgetServer
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 
 expect.set_options(timeout=10_000)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
     if executable is None:
@@ -30,13 +37,13 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest.fixture
 async def server() -> AsyncIterator[WidgetServer]:
     async with WidgetServer().running() as server:
         yield server
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest.fixture
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     context = await browser.new_context(locale="ru-RU", timezone_id="Europe/Moscow")
     context.set_default_timeout(10_000)
@@ -58,3 +65,15 @@ def visit(context: BrowserContext, server: WidgetServer) -> Visit:
         return page
 
     return visit
+
+
+async def accessible(page: Page, selector: str = "html") -> None:
+    """axe-core finds nothing wrong with this part of the page, at WCAG 2.2 AA and beyond."""
+    await page.evaluate(AXE.read_text())
+    found: dict[str, Any] = await page.evaluate("(selector) => axe.run(selector)", selector)
+    wrong = [
+        (rule["id"], node["html"], node["failureSummary"])
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+    assert wrong == []

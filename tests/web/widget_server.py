@@ -115,7 +115,12 @@ class WidgetServer:
             line.cut()
 
     async def say(
-        self, text: str, author: str = "assistant", buttons: Iterable[str] = (), talk: Talk | None = None, **more: Any
+        self,
+        text: str,
+        author: str = "assistant",
+        buttons: Iterable[str] = (),
+        talk: Talk | None = None,
+        **more: Any,
     ) -> Frame:
         talk = talk or self.talk
         known = [{"id": secrets.token_hex(4), "title": title} for title in buttons]
@@ -207,7 +212,9 @@ class WidgetServer:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         talk = self._visitor(request)
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
         await response.prepare(request)
         line = Line(talk, request)
         for frame in self._welcome(talk, int(request.query["after"])):
@@ -292,8 +299,10 @@ class WidgetServer:
         body = (
             f'<!doctype html><html lang="{attributes["language"]}"><title>Магазин</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">'
-            f'<link rel="icon" href="data:,"><script type="module" src="{self.url}/static/zabota-chat.js"></script>'
-            f'<body><main><h1>Магазин</h1><p><a href="#">Ссылка</a></p></main><zabota-chat {tag}></zabota-chat></body></html>'
+            '<link rel="icon" href="data:,">'
+            f'<script type="module" src="{self.url}/static/zabota-chat.js"></script>'
+            '<body><main><h1>Магазин</h1><p><a href="#">Ссылка</a></p></main>'
+            f"<zabota-chat {tag}></zabota-chat></body></html>"
         )
         csp = CSP.format(server=self.url, socket=self.url.replace("http", "ws"))
         return web.Response(text=body, content_type="text/html", headers={"Content-Security-Policy": csp})

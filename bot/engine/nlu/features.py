@@ -16,6 +16,7 @@ from zlib import crc32
 import numpy as np
 from scipy import sparse
 
+from bot.engine.nlu.concepts import concepts_of
 from bot.engine.nlu.morphology import lemma
 from bot.engine.nlu.text import clean, words
 
@@ -70,10 +71,19 @@ def character_ids(tokens: list[str]) -> Ids:
     return np.concatenate([_character_ids(t) for t in tokens]) if tokens else _array([])
 
 
+def concept_ids(tokens: list[str]) -> Ids:
+    """Concepts, and every unordered pair of different ones."""
+    names = sorted(set(concepts_of(tokens)))
+    ids = [crc32(b"k" + n.encode()) for n in names]
+    ids += [crc32(f"q{a}+{b}".encode()) for i, a in enumerate(names) for b in names[i + 1 :]]
+    return _array(ids)
+
+
 BLOCKS = (
     Block("words", 1.0, 1, word_ids),
     Block("lemmas", 1.0, 2, lemma_ids),
     Block("characters", 1.0, 1, character_ids),
+    Block("concepts", 1.0, 2, concept_ids),
 )
 
 

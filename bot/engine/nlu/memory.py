@@ -18,7 +18,7 @@ class Memory:
     intents: list[str]
     start: int  # first column of the lemma block in the vectoriser's rows
     by_feature: sparse.csr_matrix  # float32 [lemma features, examples]
-    dense: np.ndarray | None  # float16 [examples, width]
+    dense: np.ndarray | None  # float32 [examples, width], unit rows
 
     def similarity_of(self, columns: np.ndarray, values: np.ndarray, row: np.ndarray | None) -> np.ndarray:
         """Cosines [examples] of one message with every example."""
@@ -29,7 +29,7 @@ class Memory:
             span = slice(pointer[column], pointer[column + 1])
             total[index[span]] += value * data[span]
         if row is not None and self.dense is not None:
-            total = (total + self.dense.astype(np.float32) @ row) / 2
+            total = (total + self.dense @ _unit(row[None])[0]) / 2
         return total
 
     def similarities(self, matrix: sparse.csr_matrix, dense: np.ndarray | None) -> np.ndarray:
@@ -37,7 +37,7 @@ class Memory:
         lemmas = matrix[:, self.start : self.start + self.by_feature.shape[0]]
         total = np.asarray((lemmas @ self.by_feature).todense(), dtype=np.float32)
         if dense is not None and self.dense is not None:
-            total = (total + dense.astype(np.float32) @ self.dense.astype(np.float32).T) / 2
+            total = (total + _unit(dense) @ self.dense.T) / 2
         return total
 
     def nearest(self, similarity: np.ndarray) -> tuple[str, str, float] | None:
@@ -59,7 +59,7 @@ class Memory:
             "memory_start": np.array(self.start),
         }
         if self.dense is not None:
-            out["memory_dense"] = self.dense
+            out["memory_dense"] = self.dense.astype(np.float16)
         return out
 
     @classmethod
@@ -70,7 +70,7 @@ class Memory:
             (arrays["memory_data"].astype(np.float32), arrays["memory_indices"], indptr),
             shape=(len(indptr) - 1, len(texts)),
         )
-        dense = arrays["memory_dense"] if "memory_dense" in arrays else None
+        dense = arrays["memory_dense"].astype(np.float32) if "memory_dense" in arrays else None
         return cls(texts, intents, int(arrays["memory_start"]), matrix, dense)
 
 
@@ -83,6 +83,8 @@ def build(
 ) -> Memory:
     """Make the memory of the rows of `matrix`; `span` is the lemma block's range of columns."""
     by_feature = matrix[:, span[0] : span[1]].T.tocsr().astype(np.float32)
-    return Memory(
-        list(texts), list(intents), span[0], by_feature, None if dense is None else dense.astype(np.float16)
-    )
+    return Memory(list(texts), list(intents), span[0], by_feature, None if dense is None else _unit(dense))
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9), dtype=np.float32)

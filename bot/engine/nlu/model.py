@@ -29,7 +29,6 @@ class Options:
     folds: int = 3
     left_out: float = 0.2  # share of the intents that a fold does not see, to learn rejection from
     expected_out_of_scope: float = 0.3  # share of messages outside every intent, expected in use
-    dense_weight: float = 1.5
     seed: int = 7
 
 
@@ -77,7 +76,7 @@ class IntentModel:
         scores = values @ self.linear.weights[columns].astype(np.float32) + self.linear.bias
         if self.encode is not None:
             row = self.encode([text])[0] if dense is None else dense
-            scores = scores + row * self.options.dense_weight @ self.linear.weights[self.vectoriser.size :]
+            scores = scores + row @ self.linear.weights[self.vectoriser.size :]
         else:
             row = None
         probability = softmax(scores * self.temperature)

@@ -17,9 +17,14 @@ def analyser() -> Any:
 
 
 @lru_cache(maxsize=20_000)
+def parses(word: str) -> tuple[Any, ...]:
+    """The likeliest readings of a Russian word, as pymorphy3's `Parse`; the first is the best."""
+    return tuple(analyser().parse(word)[:6])
+
+
 def parse(word: str) -> Any:
-    """The likeliest reading of a Russian word, as pymorphy3's `Parse`."""
-    return analyser().parse(word)[0]
+    """The likeliest reading of a Russian word."""
+    return parses(word)[0]
 
 
 @lru_cache(maxsize=20_000)

@@ -78,7 +78,7 @@ def fit(
     vectoriser = Vectoriser.fit(texts)
     matrix, unseen = vectoriser.rows(texts)
     dense = encode(texts) if encode is not None else None
-    table = _joined(matrix, dense, options.dense_weight)
+    table = _joined(matrix, dense)
     span = vectoriser.span("lemmas")
     held = _held_out(texts, labels, made_up, matrix, dense, table, unseen, span, options)
     linear = fit_linear(table, labels, options.cost, options.seed)
@@ -100,10 +100,10 @@ def _head(dense: np.ndarray | None, rows: int) -> np.ndarray | None:
     return None if dense is None else dense[:rows]
 
 
-def _joined(matrix: sparse.csr_matrix, dense: np.ndarray | None, weight: float) -> sparse.csr_matrix:
+def _joined(matrix: sparse.csr_matrix, dense: np.ndarray | None) -> sparse.csr_matrix:
     if dense is None:
         return matrix
-    return sparse.hstack([matrix, sparse.csr_matrix(dense * weight)], format="csr")
+    return sparse.hstack([matrix, sparse.csr_matrix(dense)], format="csr")
 
 
 def _held_out(

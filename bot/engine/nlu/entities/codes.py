@@ -150,7 +150,10 @@ def find_promo_codes(context: Context) -> Iterator[Found]:
 
 
 def find_one_time_codes(context: Context) -> Iterator[Found]:
-    """Four to eight digits that the customer calls a code."""
+    """Four to eight digits that the customer calls a code, or that are the whole message."""
+    if (m := _BARE.match(context.text)) and 4 <= len(value := re.sub(r"\D", "", m["id"])) <= 8:
+        yield Found("code", m.start("id"), m.end("id"), value, 82)
+        return
     for m in _CODE.finditer(context.text):
         value = re.sub(r"\D", "", m["id"])
         if 4 <= len(value) <= 8 and not _PROMO_TALK_RU.search(context.text):

@@ -3,7 +3,7 @@
 const WHITE = [255, 255, 255];
 const BLACK = [0, 0, 0];
 const TEXT_CONTRAST = 4.5;
-const TEXT_CONTRAST_SAFE = 5.8; // also on tinted backgrounds
+const TEXT_CONTRAST_SAFE = 6.4; // also on tinted backgrounds
 const SHAPE_CONTRAST = 3;
 
 export const DEFAULT_ACCENT = [23, 98, 84];

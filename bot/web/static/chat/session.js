@@ -39,9 +39,8 @@ export class Session {
     return this.#opened?.visitor ?? null;
   }
 
+  /** Ask again next time. The secret stays in storage: only the session's own answer tells whether it is void. */
   forget() {
-    // Another tab may have got a new secret meanwhile; that one stays.
-    if (this.#store.get(KEY)?.visitor === this.visitor) this.#store.remove(KEY);
     this.#opened = null;
   }
 

@@ -170,7 +170,7 @@ header {
 .meta:empty { display: none; }
 .customer .meta { justify-content: flex-end; margin-left: 40px; }
 .customer .meta:has(.why) { color: var(--bad); font-size: 13px; }
-.why { flex-basis: 100%; margin: 0; text-align: right; color: var(--ink); }
+.why { flex-basis: 100%; margin: 0; text-align: end; text-wrap: balance; color: var(--ink); }
 .act { min-height: 28px; padding: 0 8px; border-radius: 8px; color: var(--accent-text); font-weight: 600; }
 .act:hover { background: var(--raised); }
 

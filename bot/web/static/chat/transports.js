@@ -79,7 +79,7 @@ export async function openStream(route) {
     credentials: "omit",
     signal: opening.signal,
   });
-  if (response.status === 401 || response.status === 403) throw new BadVisitor();
+  if (response.status === 401) throw new BadVisitor();
   if (!response.ok) throw new Error(`events: HTTP ${response.status}`);
 
   let lost = false;
