@@ -40,7 +40,7 @@ def all_actions(services: Services) -> list[ZabotaAction]:
         Greet(services),
         BotChallenge(services),
         Affirm(services, offers),
-        Clarify(services, track),
+        Clarify(services, {track.request: track, delay.request: delay}),
     ]
 
 

@@ -10,7 +10,9 @@ from actions.wording import Wording
 
 SUGGESTIONS = 3
 NOTHING = "nothing"  # as domain.yml resets the slot `offer`
-WORTH_SUGGESTING = 0.08  # confidence below which a suggestion would only puzzle
+WORTH_SUGGESTING, WORTH_SUGGESTING_ALONE = 0.1, 0.25  # confidence; less would only puzzle
+SHORT = 6  # words of a question that leans on what was said before
+ABOUT_ORDERS = ("track_order", "delivery_delay")
 
 
 class Greet(ZabotaAction):
@@ -65,17 +67,21 @@ class Affirm(ZabotaAction):
 
 
 class Clarify(ZabotaAction):
-    """The message was not understood: ask once what was meant, the second time in a row hand over."""
+    """The message was not understood: ask once what was meant, the second time in a row hand over.
+
+    After an order was spoken about, a short question that is likely about orders is taken to be about it.
+    """
 
     name = "action_clarify"
 
-    def __init__(self, services: Services, track_order: ZabotaAction) -> None:
+    def __init__(self, services: Services, about_orders: dict[str, ZabotaAction]) -> None:
+        """`about_orders`: actions that answer about one order, by intent."""
         super().__init__(services)
-        self._track_order = track_order
+        self._about_orders = about_orders
 
     async def answer(self, turn: Turn, say: Say) -> list[Event]:
-        if "order_id" in turn.entities and not turn.form:  # just a number: its order is meant
-            return await self._track_order.answer(turn, say)
+        if about_order := self._about_orders.get(_in_context(turn)):
+            return [slot("misunderstood", 0), *await about_order.answer(turn, say)]
         misses = int(turn.slots.get("misunderstood") or 0)
         if misses:
             say.hand_over("utter_handoff_not_understood", "not_understood")
@@ -84,25 +90,41 @@ class Clarify(ZabotaAction):
         return [slot("misunderstood", misses + 1), slot("offer", offer), *_rest(turn)]
 
     def _ask(self, say: Say, turn: Turn) -> str | None:
+        if turn.ranking and turn.ranking[0].intent == "out_of_scope":
+            say("utter_out_of_scope")
+            return None
         likely = _likely(turn, self.wording(turn))
         if not likely:
-            say("utter_out_of_scope")
+            say("utter_rephrase")
             return None
         response = "utter_clarify_one" if len(likely) == 1 else "utter_clarify"
         say(response, *likely, "human_agent", likeliest=likely[0].title)
         return likely[0].intent if len(likely) == 1 else None
 
 
+def _in_context(turn: Turn) -> str:
+    """The intent about orders that the message stands for where it stands; empty when it is none."""
+    if turn.form:
+        return ""
+    if "order_id" in turn.entities:  # a number and nothing else
+        return "track_order"
+    hinted = turn.slots.get("order_id") or any(char.isdecimal() for char in turn.text)
+    if not hinted or len(turn.text.split()) > SHORT:
+        return ""
+    likely = (guess.intent for guess in turn.ranking[:SUGGESTIONS] if guess.confidence >= WORTH_SUGGESTING)
+    return next((intent for intent in likely if intent in ABOUT_ORDERS), "")
+
+
 def _likely(turn: Turn, words: Wording) -> list[Button]:
-    """The likeliest intents as buttons; none when the message is most likely about something else."""
-    if turn.ranking and turn.ranking[0].intent == "out_of_scope":
+    """The likeliest intents as buttons; one alone only when it is likely indeed."""
+    found = [
+        (Button(title, guess.intent), guess.confidence)
+        for guess in turn.ranking
+        if guess.confidence >= WORTH_SUGGESTING and (title := words.find(f"ask.{guess.intent}"))
+    ]
+    if len(found) == 1 and found[0][1] < WORTH_SUGGESTING_ALONE:
         return []
-    buttons = []
-    for guess in turn.ranking:
-        title = words.find(f"ask.{guess.intent}")
-        if title and guess.confidence >= WORTH_SUGGESTING:
-            buttons.append(Button(title, guess.intent))
-    return buttons[:SUGGESTIONS]
+    return [button for button, _ in found[:SUGGESTIONS]]
 
 
 def _rest(turn: Turn) -> list[Event]:

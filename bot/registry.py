@@ -18,7 +18,7 @@ class Model:
     seconds: float
 
 
-class TamperedModel(Exception):  # noqa: N818
+class TamperedModel(Exception):
     """The archive is not the one that was registered."""
 
 

@@ -14,7 +14,7 @@ from crm_bridge.models import Conversation, Customer, Identity, Proof
 from crm_bridge.sql import insert_if_absent
 
 
-class UnknownConversation(LookupError):  # noqa: N818
+class UnknownConversation(LookupError):
     """There is no conversation of that id."""
 
 

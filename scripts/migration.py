@@ -6,8 +6,6 @@ from pathlib import Path
 
 from alembic import command
 
-import bot.gateway.tables
-import core.jobs.embedded
 import crm_bridge.models  # noqa: F401 - imported for their tables
 from core.migrations import config, upgrade
 

@@ -1,5 +1,6 @@
 """What every test may ask for: a fresh database on both systems, a clock that stands still, a browser."""
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -10,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Error as PlaywrightError
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -17,6 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from core.clock import ManualClock
 from core.db import Database
 from core.migrations import upgrade_async
+from tests.browsing import launch
 
 NOON = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)  # a Friday, twelve o'clock in Moscow
 
@@ -102,6 +106,17 @@ async def sqlite(sqlite_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-def find_browser() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next((path for name in names if (path := shutil.which(name))), None)
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A real one, headless. Without any, browser tests are skipped loudly, and fail in CI."""
+    async with async_playwright() as playwright:
+        try:
+            launched = await launch(playwright)
+        except PlaywrightError as why:
+            missing = "NO BROWSER: install Chromium or Chrome, or run `playwright install chromium`"
+            if os.environ.get("CI"):
+                raise AssertionError(missing) from why
+            warnings.warn(missing, stacklevel=1)
+            pytest.skip(missing)
+        yield launched
+        await launched.close()

@@ -15,7 +15,7 @@ _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _VISITOR = re.compile(r"[A-Za-z0-9_-]{32,64}")
 
 
-class Refused(Exception):  # noqa: N818 - an answer to the customer
+class Refused(Exception):
     """The frame cannot be taken; `code` is one of the protocol's."""
 
     def __init__(self, code: str, client_id: str | None = None) -> None:

@@ -15,7 +15,7 @@ ENGINE_PYTHON = ROOT / ".venv-engine/bin/python"
 _STAGE = re.compile(r"Starting to train component '(\w+)'")
 
 
-class TrainingFailed(Exception):  # noqa: N818
+class TrainingFailed(Exception):
     """The trainer ended with an error; the message is its last lines."""
 
 

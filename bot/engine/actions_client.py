@@ -12,6 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 import aiohttp
+from jsonschema.validators import validator_for
+from rasa.core.actions.action import RemoteAction
 from rasa.core.actions.constants import SELECTIVE_DOMAIN
 from rasa.shared.core.constants import ACTION_VALIDATE_SLOT_MAPPINGS
 from rasa.shared.core.domain import Domain
@@ -142,3 +144,18 @@ class _Borrowed:
 
     async def __aexit__(self, *details: Any) -> None:
         return None
+
+
+def _compile_answer_check() -> None:
+    """Check answers against Rasa's schema; Rasa also proves the schema itself at every call: 18 ms."""
+    schema = RemoteAction.action_response_format_spec()
+    validator = validator_for(schema)(schema)
+
+    def validate(action: RemoteAction, result: dict[str, Any]) -> bool:
+        validator.validate(result)
+        return True
+
+    RemoteAction._validate_action_result = validate
+
+
+_compile_answer_check()

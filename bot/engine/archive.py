@@ -25,7 +25,7 @@ MEMBER_LIMIT = 10_000
 TRUSTED_PACKAGES = ("rasa.", "bot.engine.")
 
 
-class ArchiveRefused(Exception):  # noqa: N818
+class ArchiveRefused(Exception):
     """The file is not a model this engine will load; the message is one sentence for an administrator."""
 
 

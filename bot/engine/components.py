@@ -36,7 +36,7 @@ _DEFAULTS = {
 _GRAPH_RECIPE = "graph.v1"
 
 
-class NeedsTensorFlow(Exception):  # noqa: N818
+class NeedsTensorFlow(Exception):
     """A component was named that cannot work here; the message is one sentence for an administrator."""
 
 

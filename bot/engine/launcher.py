@@ -17,10 +17,12 @@ Exit codes: 2 when the settings or the model are refused, 1 when the server coul
 from __future__ import annotations
 
 import asyncio
+import atexit
 import ctypes
 import logging
 import os
 import secrets
+import shutil
 import sys
 import tempfile
 import time
@@ -43,7 +45,7 @@ _SECRET_LENGTH = 16  # characters
 _FIRST_WORDS = "Здравствуйте, где мой заказ 1001? Hello, where is my order?"
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """The engine does not start; the message is one sentence for an administrator."""
 
 
@@ -57,7 +59,7 @@ class Settings:
     token: str
     actions_url: str
     actions_secret: str
-    workdir: Path
+    workdir: Path | None  # None: a temporary directory
     parent_pid: int | None
 
     @classmethod
@@ -68,7 +70,7 @@ class Settings:
             Refused: a required one is missing or one has an impossible value.
         """
         parent_pid = environment.get("ZABOTA_PARENT_PID")
-        workdir = environment.get("ZABOTA_ENGINE_WORKDIR") or tempfile.mkdtemp(prefix="zabota-engine-")
+        workdir = environment.get("ZABOTA_ENGINE_WORKDIR")
         return cls(
             model=Path(_required(environment, "ZABOTA_ENGINE_MODEL")).resolve(),
             secret=_secret(environment, "ZABOTA_ENGINE_SECRET"),
@@ -76,7 +78,7 @@ class Settings:
             token=environment.get("ZABOTA_ENGINE_TOKEN") or secrets.token_urlsafe(32),
             actions_url=environment.get("ZABOTA_ACTIONS_URL") or "http://127.0.0.1:5055/webhook",
             actions_secret=_secret(environment, "ZABOTA_ACTIONS_SECRET"),
-            workdir=Path(workdir).resolve(),
+            workdir=Path(workdir).resolve() if workdir else None,
             parent_pid=int(parent_pid) if parent_pid and parent_pid.isdigit() else None,
         )
 
@@ -148,11 +150,12 @@ def _serve(app: Any, settings: Settings) -> None:
     logs.take_over_sanic()
     logs.quote_nobody()
     _give_back_memory()
+    listening: list[bool] = []
+    app.register_listener(lambda *_: listening.append(True), "after_server_start")
     asyncio.set_event_loop(asyncio.new_event_loop())
-    try:
-        app.run(host=HOST, port=settings.port, workers=1, access_log=False, motd=False, backlog=100)
-    except OSError as error:
-        _exit(1, f"the engine cannot listen on port {settings.port}: {error.strerror}")
+    app.run(host=HOST, port=settings.port, workers=1, access_log=False, motd=False, backlog=100)
+    if not listening:  # Sanic only logs it and returns
+        _exit(1, f"the engine cannot listen on port {settings.port}: is it in use?")
 
 
 def _enter(settings: Settings) -> None:
@@ -165,11 +168,18 @@ def _enter(settings: Settings) -> None:
         ZABOTA_ACTIONS_URL=settings.actions_url,
         ZABOTA_ACTIONS_SECRET=settings.actions_secret,
     )
-    temporary = settings.workdir / "tmp"
-    temporary.mkdir(parents=True, exist_ok=True)
-    tempfile.tempdir = str(temporary)
+    workdir = settings.workdir or _temporary()
+    unpacked = workdir / "tmp"
+    unpacked.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = str(unpacked)
     # Rasa unpacks models relative to nothing but checks them against the working directory.
-    os.chdir(settings.workdir)
+    os.chdir(workdir)
+
+
+def _temporary() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="zabota-engine-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _keep_small() -> None:

@@ -10,15 +10,15 @@ from typing import Any
 import aiohttp
 
 
-class EngineAway(Exception):  # noqa: N818
+class EngineAway(Exception):
     """No answer, or a failure that may pass: try again with the same message id."""
 
 
-class EngineRefused(Exception):  # noqa: N818
+class EngineRefused(Exception):
     """The engine will never take this request."""
 
 
-class UnknownConversation(Exception):  # noqa: N818
+class UnknownConversation(Exception):
     """The engine does not hold the conversation at the named turn: send its memory."""
 
 

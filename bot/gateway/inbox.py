@@ -16,7 +16,7 @@ from core.jobs.port import REPLY
 TURN = "turn"  # kind of job
 
 
-class StaleButton(Exception):  # noqa: N818 - an answer to the customer
+class StaleButton(Exception):
     """The button is not of this sender's conversation, was used, or is too old."""
 
 

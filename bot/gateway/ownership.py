@@ -13,7 +13,7 @@ from core.clock import Clock
 from crm_bridge.models import Conversation, ConversationStatus, Owner
 
 
-class EpochPassed(Exception):  # noqa: N818 - somebody else was first
+class EpochPassed(Exception):
     """The conversation changed hands since the caller looked."""
 
 

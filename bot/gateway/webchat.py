@@ -3,15 +3,15 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from bot.channels import webchat as wire
 from bot.channels.inbound import Inbound
-from bot.gateway.conversations import visible
 from bot.gateway.delivery import mark_read
+from bot.gateway.feed import Feed
 from bot.gateway.hub import Hub, Listener
 from bot.gateway.inbox import InboxDoor, StaleButton
 from bot.gateway.limits import Limits
@@ -19,7 +19,6 @@ from bot.gateway.visitors import Visitor, Visitors
 from core import logs
 from core.db import Database
 from core.texts import Texts
-from crm_bridge.models import Conversation
 
 log = logs.get("webchat")
 
@@ -224,55 +223,25 @@ class WebChat:
         return frame | ({"client_id": refused.client_id} if refused.client_id else {})
 
     async def _push(self, visitor: Visitor, after: int, send: Send) -> None:
-        """Send the welcome, then whatever appears in the log, until the connection ends."""
+        """Send the welcome, then whatever happens, until the connection ends."""
         with self._hub.listen(visitor.conversation_id) as ear:
-            await send(await self._welcome(visitor))
-            shown_typing: str | None = None
-            async for seq, frame in self._news(visitor.conversation_id, after, ear):
-                if frame is not None:
+            feed = Feed(self._db, visitor.conversation_id, after, ear)
+            await send(await feed.welcome())
+            while True:
+                ear.news.clear()
+                frames = await feed.news()
+                for frame in frames:
                     await send(frame)
-                elif ear.typing != shown_typing:
-                    author = ear.typing or shown_typing
-                    await send({"type": "typing", "author": author, "on": ear.typing is not None})
-                    shown_typing = ear.typing
-                after = seq
+                if not frames:
+                    await _news_or_heartbeat(ear, send)
 
-    async def _welcome(self, visitor: Visitor) -> dict[str, Any]:
-        async with self._db.read() as session:
-            conversation = await session.get_one(Conversation, visitor.conversation_id)
-        return {
-            "type": "welcome",
-            "conversation_id": conversation.id,
-            "last_seq": conversation.last_seq,
-            "owner": conversation.owner,
-        }
 
-    async def _news(
-        self, conversation_id: str, after: int, ear: Listener
-    ) -> AsyncIterator[tuple[int, dict[str, Any] | None]]:
-        """New messages in order; (sequence number, None) when only something about typing changed."""
-        while True:
-            ear.news.clear()
-            async with self._db.read() as session:
-                messages = await visible(session, conversation_id, after)
-            for message in messages:
-                assert message.seq is not None
-                after = message.seq
-                yield (
-                    after,
-                    wire.message_frame(
-                        seq=after,
-                        id=message.id,
-                        author=message.author,
-                        text=message.text,
-                        buttons=message.buttons,
-                        at=message.created_at,
-                        details=message.details or {},
-                    ),
-                )
-            if not messages:
-                yield after, None
-                await ear.news.wait()
+async def _news_or_heartbeat(ear: Listener, send: Send) -> None:
+    """A stream that is silent for long is taken for dead, by browsers and by what lies between."""
+    try:
+        await asyncio.wait_for(ear.news.wait(), HEARTBEAT_SECONDS)
+    except TimeoutError:
+        await send({"type": "pong"})
 
 
 def _cors(origin: str | None) -> dict[str, str]:

@@ -28,7 +28,7 @@ class Job:
     failures: int  # how often a handler failed on it before
 
 
-class RetryAfter(Exception):  # noqa: N818 - a request of the handler, not an error
+class RetryAfter(Exception):
     """Raised by a handler: run me again after `delay`; it does not count as a failure."""
 
     def __init__(self, delay: timedelta) -> None:
@@ -36,7 +36,7 @@ class RetryAfter(Exception):  # noqa: N818 - a request of the handler, not an er
         self.delay = delay
 
 
-class Park(Exception):  # noqa: N818
+class Park(Exception):
     """Raised by a handler: trying again is useless, set the job aside for a person."""
 
 

@@ -14,7 +14,7 @@ from crm_bridge.sql import insert_if_absent
 Result = dict[str, Any]
 
 
-class KeyReused(Exception):  # noqa: N818
+class KeyReused(Exception):
     """An idempotency key came back with another operation: a defect of the caller."""
 
 

@@ -59,6 +59,34 @@ async def test_a_bare_number_is_an_order(chats: Open) -> None:
     assert "Заказ 1001" in read(await maria.run("action_clarify", "1001", order_id="1001"))
 
 
+@pytest.mark.parametrize(
+    ("text", "ranking", "said"),
+    [
+        ("а когда привезут?", [("delivery_period", 0.4), ("track_order", 0.3)], "Заказ 1007 в пути"),
+        ("а почему так долго?", [("delivery_delay", 0.5)], "заказ 1007 задерживается"),
+    ],
+)
+async def test_a_short_question_leans_on_the_order_spoken_about(
+    chats: Open, text: str, ranking: list[tuple[str, float]], said: str
+) -> None:
+    dmitry = await chats("demo-1006")
+    assert "Не уверен" in read(await dmitry.run("action_clarify", text, ranking=ranking))
+    await dmitry.ask("action_track_order", "где заказ 1007", order_id="1007")
+    assert said in read(await dmitry.run("action_clarify", text, ranking=ranking))
+
+
+async def test_a_number_of_ones_own_is_found_in_a_short_message(chats: Open) -> None:
+    dmitry = await chats("demo-1006")
+    said = read(await dmitry.run("action_clarify", "где 1008", ranking=[("track_order", 0.3)]))
+    assert said.startswith("Заказ 1008")
+
+
+async def test_nothing_likely_is_asked_openly(chats: Open) -> None:
+    chat = await chats()
+    [reply] = await chat.run("action_clarify", "ну и что теперь", ranking=[("product_advice", 0.12)])
+    assert reply.response == "utter_rephrase"
+
+
 async def test_yes_does_what_was_offered_and_otherwise_asks(chats: Open) -> None:
     peter = await chats("demo-1002")
     assert "с чем помочь" in read(await peter.run("action_affirm", "да", "affirm"))

@@ -56,6 +56,18 @@ def test_a_missing_model_is_never_replaced_by_another(project: Path, tmp_path: P
     assert "there is no model file" in done.stderr
 
 
+def test_a_port_in_use_ends_the_launcher_with_an_error(model: Path, engine: Engine, tmp_path: Path) -> None:
+    settings = environment(
+        **{**GOOD, "ZABOTA_ENGINE_MODEL": str(model), "ZABOTA_ENGINE_PORT": str(engine.port)}
+    )
+    settings["ZABOTA_ENGINE_WORKDIR"] = str(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "bot.engine.launcher"], cwd=ROOT, env=settings, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert f"cannot listen on port {engine.port}" in done.stderr
+
+
 def test_an_engine_dies_with_its_parent(model: Path, tmp_path: Path) -> None:
     script = (
         "import os, subprocess, sys\n"

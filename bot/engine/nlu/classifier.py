@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Optional, Text
+import functools
+import json
+from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
@@ -14,8 +16,12 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.engine.nlu.background import background_sentences
+from bot.engine.nlu.dense import DEFAULT_ENCODERS, Dense, dense_features
 from bot.engine.nlu.fingerprint import code_fingerprint
+from bot.engine.nlu.inquiries import find_inquiries
 from bot.engine.nlu.model import IntentModel, Options, Prediction
+
+TALK = ["greet", "goodbye", "thanks", "affirm", "deny", "chitchat", "bot_challenge", "capabilities", "out_of_scope"]
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -23,15 +29,16 @@ class IntentClassifier(GraphComponent):
     """Classifies a message, says how sure it is, and rejects what is outside every intent.
 
     Output keys beside `intent` and `intent_ranking`: `margin`, `nearest` (`text`, `intent`, `similarity`),
-    `rejected`, `rejection_score`.
+    `rejected`, `rejection_score`; `inquiries`: empty, or the several inquiries of one message in order (`text`,
+    `start`, `end`, `intent`), places counted in the repaired text.
     """
 
     def __init__(
         self,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
-        model: Optional[IntentModel] = None,
+        model: IntentModel | None = None,
     ) -> None:
         """Hold the model; `create` and `load` call this."""
         self._config = config
@@ -40,18 +47,22 @@ class IntentClassifier(GraphComponent):
         self._model = model
 
     @staticmethod
-    def get_default_config() -> Dict[Text, Any]:
+    def get_default_config() -> dict[str, Any]:
         """The training options of `Options`, and what to answer with."""
         return {
             **dataclasses.asdict(Options()),
             "ranking_length": 10,
             "background": True,  # packaged everyday sentences join the out-of-scope examples
+            "vectors": True,  # Russian word vectors
+            "encoders": dict(DEFAULT_ENCODERS),  # language -> off, auto or a folder
+            "split": 0.6,  # probability that each of several inquiries in a message must reach; 1 never splits
+            "talk": list(TALK),  # intents that are no inquiry of their own
         }
 
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -62,7 +73,7 @@ class IntentClassifier(GraphComponent):
     @classmethod
     def load(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -70,7 +81,7 @@ class IntentClassifier(GraphComponent):
     ) -> IntentClassifier:
         """Read the trained model. An archive without one is an error, not an untrained classifier."""
         with model_storage.read_from(resource) as folder:
-            return cls(config, model_storage, resource, IntentModel.load(folder))
+            return cls(config, model_storage, resource, IntentModel.load(folder, _dense(config)))
 
     def train(self, training_data: TrainingData) -> Resource:
         """Train on the examples that have a text and an intent."""
@@ -81,27 +92,49 @@ class IntentClassifier(GraphComponent):
         options = Options(**{k: v for k, v in self._config.items() if k in fields})
         background = background_sentences() if self._config["background"] else ()
         self._model = IntentModel.fit(
-            [e.get(TEXT) for e in examples], [e.get(INTENT) for e in examples], options, background=background
+            [e.get(TEXT) for e in examples],
+            [e.get(INTENT) for e in examples],
+            options,
+            _dense(self._config),
+            background,
         )
         with self._model_storage.write_to(self._resource) as folder:
             self._model.save(folder)
         return self._resource
 
-    def process(self, messages: List[Message]) -> List[Message]:
+    def process(self, messages: list[Message]) -> list[Message]:
         """Classify."""
         for message in messages:
             text = message.get(TEXT)
             if self._model is not None and text:
-                _put(message, self._model.predict(text, self._config["ranking_length"]))
+                self._classify(message, (message.get("repaired") or {}).get("text") or text)
         return messages
 
+    def _classify(self, message: Message, text: str) -> None:
+        """The first inquiry gives the intent; all of them stand in `inquiries` when there are several."""
+        assert self._model is not None
+        predict = functools.partial(self._model.predict, ranking_length=self._config["ranking_length"])
+        found = find_inquiries(text, predict, self._config["talk"], self._config["split"])
+        _put(message, found[0].prediction)
+        inquiries = [
+            {
+                "text": i.text,
+                "start": i.start,
+                "end": i.end,
+                "intent": {"name": i.prediction.intent, "confidence": i.prediction.confidence},
+            }
+            for i in found
+        ]
+        message.set("inquiries", inquiries if len(inquiries) > 1 else [], add_to_output=True)
+
     @classmethod
-    def fingerprint_addon(cls, config: Dict[str, Any]) -> Optional[str]:
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
         """A change in any helper module or data file of this package retrains the classifier."""
-        return code_fingerprint()
+        dense = _dense(config)
+        return code_fingerprint() + (json.dumps(dense.describe(), sort_keys=True) if dense else "")
 
     @staticmethod
-    def required_packages() -> List[Text]:
+    def required_packages() -> list[str]:
         """Libraries whose version is part of the fingerprint."""
         return ["sklearn", "pymorphy3"]
 
@@ -117,3 +150,7 @@ def _put(message: Message, found: Prediction) -> None:
     if found.nearest is not None:
         nearest = dict(zip(("text", "intent", "similarity"), found.nearest))
     message.set("nearest", nearest, add_to_output=True)
+
+
+def _dense(config: Dict[Text, Any]) -> Optional[Dense]:
+    return dense_features(config.get("vectors", True), config.get("encoders"))

@@ -44,10 +44,17 @@ class Encoder:
             raise EncoderRefused(f"{folder} has no model.safetensors")
         self.sha256 = _sha256(weights)
         if sha256 and self.sha256 != sha256:
-            raise EncoderRefused(f"the weights in {folder} are not the published ones (SHA-256 {self.sha256})")
+            raise EncoderRefused(
+                f"the weights in {folder} are not the published ones (SHA-256 {self.sha256})"
+            )
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        if config.get("model_type", "bert") != "bert" or config.get("hidden_act", "gelu") not in {"gelu", "gelu_new"}:
-            raise EncoderRefused(f"{folder}: only BERT with GELU is computed, this is {config.get('model_type')}")
+        if config.get("model_type", "bert") != "bert" or config.get("hidden_act", "gelu") not in {
+            "gelu",
+            "gelu_new",
+        }:
+            raise EncoderRefused(
+                f"{folder}: only BERT with GELU is computed, this is {config.get('model_type')}"
+            )
         self.width: int = config["hidden_size"]
         self._heads: int = config["num_attention_heads"]
         self._eps: float = config.get("layer_norm_eps", 1e-12)
@@ -102,7 +109,9 @@ class Encoder:
 
     def _compute(self, ids: np.ndarray) -> np.ndarray:
         batch, length = ids.shape
-        x = _normed(self._words[ids.reshape(-1)] + np.tile(self._position[:length], (batch, 1)), self._norm, self._eps)
+        x = _normed(
+            self._words[ids.reshape(-1)] + np.tile(self._position[:length], (batch, 1)), self._norm, self._eps
+        )
         size = self.width // self._heads
         for wqkv, bqkv, wo, bo, norm1, w1, b1, w2, b2, norm2 in self._layers:
             qkv = (x @ wqkv + bqkv).reshape(batch, length, 3, self._heads, size).transpose(2, 0, 3, 1, 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any, Dict, List, Optional, Text
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -34,10 +34,10 @@ class EntityExtractor(GraphComponent):
 
     def __init__(
         self,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
-        names: Optional[Dict[Text, Dict[Text, Text]]] = None,
+        names: dict[str, dict[str, str]] | None = None,
     ) -> None:
         """Hold the company's names; `create` and `load` call this."""
         self._config = config
@@ -46,14 +46,14 @@ class EntityExtractor(GraphComponent):
         self._lookups = Lookups(**(names or {}))
 
     @staticmethod
-    def get_default_config() -> Dict[Text, Any]:
+    def get_default_config() -> dict[str, Any]:
         """`time_zone`: where a customer is when nothing says it."""
         return {"time_zone": "Europe/Moscow"}
 
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -64,7 +64,7 @@ class EntityExtractor(GraphComponent):
     @classmethod
     def load(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -83,7 +83,7 @@ class EntityExtractor(GraphComponent):
             (folder / "names.json").write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
         return self._resource
 
-    def process(self, messages: List[Message]) -> List[Message]:
+    def process(self, messages: list[Message]) -> list[Message]:
         """Find entities and add them to those of earlier components."""
         for message in messages:
             text = message.get(TEXT)
@@ -104,7 +104,7 @@ class EntityExtractor(GraphComponent):
             message.set(ENTITIES, message.get(ENTITIES, []) + found, add_to_output=True)
         return messages
 
-    def _now(self, metadata: Dict[Text, Any]) -> datetime:
+    def _now(self, metadata: dict[str, Any]) -> datetime:
         try:
             zone = ZoneInfo(str(metadata.get("time_zone") or self._config["time_zone"]))
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -119,22 +119,22 @@ class EntityExtractor(GraphComponent):
         return datetime.now(zone)
 
     @classmethod
-    def fingerprint_addon(cls, config: Dict[str, Any]) -> Optional[str]:
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
         """A change in any helper module or data file of this package counts."""
         return code_fingerprint()
 
     @staticmethod
-    def required_packages() -> List[Text]:
+    def required_packages() -> list[str]:
         """Libraries whose version is part of the fingerprint."""
         return ["pymorphy3", "phonenumbers"]
 
 
-def collect_names(training_data: TrainingData) -> Dict[Text, Dict[Text, Text]]:
+def collect_names(training_data: TrainingData) -> dict[str, dict[str, str]]:
     """Spelling -> value per kind of name, from lookup tables, annotated examples and synonyms."""
-    names: Dict[Text, Dict[Text, Text]] = {kind: {} for kind in _LOOKED_UP}
+    names: dict[str, dict[str, str]] = {kind: {} for kind in _LOOKED_UP}
     synonyms = training_data.entity_synonyms or {}
 
-    def add(kind: Text, spelling: Text) -> None:
+    def add(kind: str, spelling: str) -> None:
         key = key_of(spelling) if kind in {"product", "plan"} else spelling.lower().replace("ё", "е")
         value = synonyms.get(spelling, spelling)
         names[kind][key] = value.upper() if kind == "promo_code" else value

@@ -18,6 +18,7 @@ from scipy import sparse
 
 from bot.engine.nlu.concepts import concepts_of
 from bot.engine.nlu.morphology import lemma
+from bot.engine.nlu.sentiment import weigh
 from bot.engine.nlu.text import clean, words
 
 Ids = np.ndarray  # uint32, one entry an occurrence
@@ -73,10 +74,15 @@ def character_ids(tokens: list[str]) -> Ids:
 
 def concept_ids(tokens: list[str]) -> Ids:
     """Concepts, and every unordered pair of different ones."""
-    names = sorted(set(concepts_of(tokens)))
+    names = sorted({*concepts_of(tokens), *_mood(tokens)})
     ids = [crc32(b"k" + n.encode()) for n in names]
     ids += [crc32(f"q{a}+{b}".encode()) for i, a in enumerate(names) for b in names[i + 1 :]]
     return _array(ids)
+
+
+def _mood(tokens: list[str]) -> tuple[str, ...]:
+    score = weigh(" ".join(tokens)).score
+    return ("+mood",) if score > 0.3 else ("-mood",) if score < -0.3 else ()
 
 
 BLOCKS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,16 @@ class Memory:
     intents: list[str]
     start: int  # first column of the lemma block in the vectoriser's rows
     by_feature: sparse.csr_matrix  # float32 [lemma features, examples]
-    dense: np.ndarray | None  # float32 [examples, width], unit rows
+    dense: np.ndarray | None  # float32 [examples, width], unit rows or zeros; the encoder's columns
+    _owners: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, repr=False)
+
+    def owners(self, classes: Sequence[str]) -> np.ndarray:
+        """Column of each example's intent in `classes`, -1 when it is not among them."""
+        key = tuple(classes)
+        if key not in self._owners:
+            column = {c: i for i, c in enumerate(classes)}
+            self._owners[key] = np.array([column.get(i, -1) for i in self.intents], dtype=np.int32)
+        return self._owners[key]
 
     def similarity_of(self, columns: np.ndarray, values: np.ndarray, row: np.ndarray | None) -> np.ndarray:
         """Cosines [examples] of one message with every example."""
@@ -28,7 +37,7 @@ class Memory:
         for column, value in zip(columns[inside] - self.start, values[inside]):
             span = slice(pointer[column], pointer[column + 1])
             total[index[span]] += value * data[span]
-        if row is not None and self.dense is not None:
+        if row is not None and self.dense is not None and row.any():
             total = (total + self.dense @ _unit(row[None])[0]) / 2
         return total
 
@@ -37,7 +46,8 @@ class Memory:
         lemmas = matrix[:, self.start : self.start + self.by_feature.shape[0]]
         total = np.asarray((lemmas @ self.by_feature).todense(), dtype=np.float32)
         if dense is not None and self.dense is not None:
-            total = (total + _unit(dense) @ self.dense.T) / 2
+            known = dense.any(axis=1)
+            total[known] = (total[known] + _unit(dense[known]) @ self.dense.T) / 2
         return total
 
     def nearest(self, similarity: np.ndarray) -> tuple[str, str, float] | None:

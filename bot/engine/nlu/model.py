@@ -16,7 +16,8 @@ from bot.engine.nlu.linear import Linear, softmax
 from bot.engine.nlu.memory import Memory
 from bot.engine.nlu.rejection import Rejection
 from bot.engine.nlu.text import clean, words
-from bot.engine.nlu.training import OUT_OF_SCOPE, Encode
+from bot.engine.nlu.dense import Dense
+from bot.engine.nlu.training import OUT_OF_SCOPE
 
 FORMAT = 1
 
@@ -56,7 +57,7 @@ class IntentModel:
     memory: Memory
     options: Options
     report: dict[str, Any]
-    encode: Encode | None = None
+    encode: Dense | None = None
 
     @classmethod
     def fit(
@@ -64,7 +65,7 @@ class IntentModel:
         texts: Sequence[str],
         intents: Sequence[str],
         options: Options | None = None,
-        encode: Encode | None = None,
+        encode: Dense | None = None,
         background: Sequence[str] = (),
     ) -> IntentModel:
         """Train on examples; those of `out_of_scope` and `background` teach what to reject."""
@@ -113,11 +114,12 @@ class IntentModel:
             "examples": self.memory.texts,
             "example_intents": self.memory.intents,
             "report": self.report,
+            "dense": self.encode.describe() if self.encode is not None else None,
         }
         (folder / "intents.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path, encode: Encode | None = None) -> IntentModel:
+    def load(cls, folder: Path, encode: Dense | None = None) -> IntentModel:
         """Read what `save` wrote.
 
         Raises:
@@ -130,12 +132,15 @@ class IntentModel:
             vectoriser = Vectoriser.from_arrays(arrays)
             linear = Linear(facts["classes"], arrays["weights"], arrays["bias"])
             memory = Memory.from_arrays(arrays, facts["examples"], facts["example_intents"])
-        if (linear.weights.shape[0] > vectoriser.size) != (encode is not None):
-            raise ValueError("the model was trained with another encoder than the one that is installed")
+        if facts["dense"] != (encode.describe() if encode is not None else None):
+            raise ValueError(
+                f"the model was trained with the dense features {facts['dense']}, installed are "
+                f"{encode.describe() if encode is not None else None}; train it again"
+            )
         return cls(
             vectoriser, linear, facts["temperature"], Rejection.from_json(facts["rejection"]),
             memory, Options(**facts["options"]), facts["report"], encode,
         )  # fmt: skip
 
 
-__all__ = ["OUT_OF_SCOPE", "Encode", "IntentModel", "Options", "Prediction"]
+__all__ = ["OUT_OF_SCOPE", "Dense", "IntentModel", "Options", "Prediction"]

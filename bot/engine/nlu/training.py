@@ -18,7 +18,7 @@ from bot.engine.nlu.rejection import fit_rejection, never
 OUT_OF_SCOPE = "out_of_scope"
 MADE_UP_WEIGHT = 0.3  # an intent left out of a fold resembles its neighbours more than real strangers do
 
-Encode = Callable[[Sequence[str]], np.ndarray]
+Encode = Callable[[Sequence[str]], np.ndarray]  # texts -> dense rows
 
 
 def signals(
@@ -41,9 +41,8 @@ def signals(
     rest[rows, best] = 0
     second = np.sort(inside, axis=1)[:, -2] if (~is_background).sum() > 1 else np.full(len(rows), -1.0)
     background = probability[:, is_background].sum(1)
-    code = {c: i for i, c in enumerate(classes)}
-    owner = np.array([code.get(i, -1) for i in memory.intents])
-    foreign = np.array([i == OUT_OF_SCOPE for i in memory.intents], dtype=bool)
+    owner = memory.owners(classes)
+    foreign = is_background[owner] & (owner >= 0)
     own = similarity[:, ~foreign].max(1) if (~foreign).any() else np.zeros(len(rows))
     agreement = np.where(owner[None] == best[:, None], similarity, 0).max(1)
     strange = similarity[:, foreign].max(1) if foreign.any() else np.zeros(len(rows))
@@ -141,17 +140,29 @@ def _held_out(
         linear = fit_linear(table[train], labels[train], options.cost, options.seed)
         index = np.flatnonzero(train)
         memory = memories.build(
-            [texts[i] for i in index], labels[index], matrix[index], span, None if dense is None else dense[index]
+            [texts[i] for i in index],
+            labels[index],
+            matrix[index],
+            span,
+            None if dense is None else dense[index],
         )
         rows = np.flatnonzero(test)
         parts.append((rows, linear, memory, linear.scores(table[rows]), gone[rows]))
     temperature = _temperature(parts, labels)
-    collected: dict[str, list[np.ndarray]] = {"signals": [], "outside": [], "right": [], "weight": [], "top": []}
+    collected: dict[str, list[np.ndarray]] = {
+        "signals": [],
+        "outside": [],
+        "right": [],
+        "weight": [],
+        "top": [],
+    }
     for rows, linear, memory, scores, gone in parts:
         probability = softmax(scores * temperature)
         for piece in np.array_split(np.arange(len(rows)), max(1, len(rows) // 1000)):
             picked = rows[piece]
-            similarity = memory.similarities(matrix[picked], _head(None if dense is None else dense[picked], len(picked)))
+            similarity = memory.similarities(
+                matrix[picked], _head(None if dense is None else dense[picked], len(picked))
+            )
             count = np.diff(matrix[picked].indptr)
             values, best = signals(
                 scores[piece], probability[piece], linear.classes, memory, similarity, unseen[picked], count
@@ -164,7 +175,12 @@ def _held_out(
             collected["top"].append(probability[piece, best])
     data = {name: np.concatenate(values) for name, values in collected.items()}
     rejection = fit_rejection(
-        data["signals"], data["outside"], data["right"], data["weight"], options.expected_out_of_scope, options.seed
+        data["signals"],
+        data["outside"],
+        data["right"],
+        data["weight"],
+        options.expected_out_of_scope,
+        options.seed,
     )
     rejected = rejection.score(data["signals"]) > rejection.threshold
     inside, outside = ~data["outside"], data["outside"]

@@ -47,7 +47,9 @@ class WordPiece:
     def __call__(self, text: str) -> list[int]:
         """Token numbers of a text."""
         if self._lower:
-            text = "".join(c for c in unicodedata.normalize("NFD", text.lower()) if unicodedata.category(c) != "Mn")
+            text = "".join(
+                c for c in unicodedata.normalize("NFD", text.lower()) if unicodedata.category(c) != "Mn"
+            )
         ids = [self._first]
         for word in _PIECES.findall(text):
             for part in word.split("_") if "_" in word else (word,):

@@ -76,7 +76,9 @@ class Context:
         """The message in lower case with number words as digits, and the way back to its characters."""
         return shadow_of(self.text)
 
-    def found(self, entity: str, match: re.Match[str], value: str, priority: int = 0, group: int = 0) -> Found:
+    def found(
+        self, entity: str, match: re.Match[str], value: str, priority: int = 0, group: int = 0
+    ) -> Found:
         """An entity for a match in the shadow."""
         start, end = self.shadow.place(match.start(group), match.end(group))
         return Found(entity, start, end, value, priority)

@@ -26,9 +26,7 @@ _ID = (
     r"(?P<id>(?:[A-ZА-Я]{1,4}[ -]?)?\d(?:[ -]?\d){2,11}(?:-?[A-ZА-Я]{1,2})?(?![\w])|[A-Z]{1,3}\d[A-Z0-9]{2,10}(?![\w])"
     r"|\d{1,4}[A-Z]{1,4}\d{2,8}(?![\w]))"
 )
-_ORDER_WORD = (
-    r"(?:заказ\w*|заявк\w*|покупк\w*|ордер\w*|зак\.|orders?|purchase|po|ord\.?|invoice)"
-)
+_ORDER_WORD = r"(?:заказ\w*|заявк\w*|покупк\w*|ордер\w*|зак\.|orders?|purchase|po|ord\.?|invoice)"
 _NUMBER_WORD = r"(?:под\s+|за\s+|с\s+)?(?:номер\w*|ном\.|н(?:оме)?р\.?|number|num\.?|no\.?|id|nr\.?|ref(?:erence)?(?:\s+number)?)"
 _ORDER_MARKED = re.compile(
     rf"(?<!\w){_ORDER_WORD}(?:\s+(?:вот|мой|is|was|with|my|от меня|такой))?[\s:,(-]*(?:{_NUMBER_WORD})?(?:\s+(?:заказа|is|вот|такой))?[\s:№#\"«(.-]*{_ID}",
@@ -58,12 +56,19 @@ _PROMO_WORD = (
     r"|voucher(?:\s+code)?|discount\s+code|gift\s+code|code)"
 )
 _PROMO_ID = r"[\"'«“]?(?P<id>[A-Za-zА-Яа-я0-9][A-Za-zА-Яа-я0-9_-]{2,19})[\"'»”]?(?![\w@-])"
-_PROMO_AFTER = re.compile(rf"(?<!\w){_PROMO_WORD}[\s:,-]*(?:(?:is|вот|мой|the|called|такой|по имени)\s+)?{_PROMO_ID}", re.IGNORECASE)
+_PROMO_AFTER = re.compile(
+    rf"(?<!\w){_PROMO_WORD}[\s:,-]*(?:(?:is|вот|мой|the|called|такой|по имени)\s+)?{_PROMO_ID}", re.IGNORECASE
+)
 _PROMO_BEFORE = re.compile(rf"(?<!\w){_PROMO_ID}\s+(?:{_PROMO_WORD})", re.IGNORECASE)
-_PROMO_SHAPE = re.compile(r"(?<![\w-])(?=[A-ZА-Я0-9_-]*[A-ZА-Я]{3})(?=[A-ZА-Я0-9_-]*\d)[A-ZА-Я0-9_-]{4,20}(?![\w-])")
+_PROMO_SHAPE = re.compile(
+    r"(?<![\w-])(?=[A-ZА-Я0-9_-]*[A-ZА-Я]{3})(?=[A-ZА-Я0-9_-]*\d)[A-ZА-Я0-9_-]{4,20}(?![\w-])"
+)
 _PROMO_TALK = re.compile(r"промо|купон|скидк|promo|coupon|voucher|discount|code\b", re.IGNORECASE)
 
-_CODE = re.compile(r"(?:код\w*(?:\s+(?:из\s+)?(?:смс|sms|письма|подтверждени\w+))?|code(?:\s+is)?|otp|pin|пин\w*)[\s:-]*(?:is\s+|вот\s+)?(?P<id>\d(?:[ -]?\d){3,7})(?!\w)", re.IGNORECASE)
+_CODE = re.compile(
+    r"(?:код\w*(?:\s+(?:из\s+)?(?:смс|sms|письма|подтверждени\w+))?|code(?:\s+is)?|otp|pin|пин\w*)[\s:-]*(?:is\s+|вот\s+)?(?P<id>\d(?:[ -]?\d){3,7})(?!\w)",
+    re.IGNORECASE,
+)
 
 
 def find_tracking_numbers(context: Context) -> Iterator[Found]:
@@ -78,7 +83,10 @@ def find_tracking_numbers(context: Context) -> Iterator[Found]:
     for m in _TRACK_MARKED.finditer(text):
         value = _plain(m["id"])
         words = re.split(r"[ -]", m["id"])
-        if all(any(c.isdigit() for c in w) or w.isupper() for w in words) and sum(c.isdigit() for c in value) >= 6:
+        if (
+            all(any(c.isdigit() for c in w) or w.isupper() for w in words)
+            and sum(c.isdigit() for c in value) >= 6
+        ):
             yield Found("tracking_number", m.start("id"), m.end("id"), value, 94)
 
 

@@ -14,8 +14,14 @@ _MAIL = re.compile(
     re.IGNORECASE,
 )
 _DIGITS = re.compile(r"(?<![\w№#/.-])(?:\+|00)?\(?\d[\d\s().\u00a0-]{5,20}\d(?![\w-])(?!\.\d)")
-_ASKED = re.compile(r"(?:тел\b|телефон\w*|номер\w* тел|мобильн\w*|сотов\w*|звон\w+|набер\w+|phone|mobile|cell|call|number is|whats?app|ват?сап\w*)", re.I)
-_ORDER = re.compile(r"(?:заказ\w*|order|№|#|трек\w*|track\w*|накладн\w*|отправлени\w*|карт[аыеу]\w*|card|сч[её]т\w*|invoice|инн|снилс)[\s:№#-]*(?:номер\w*|number|no\.?|is|id)?[\s:№#-]*$", re.I)
+_ASKED = re.compile(
+    r"(?:тел\b|телефон\w*|номер\w* тел|мобильн\w*|сотов\w*|звон\w+|набер\w+|phone|mobile|cell|call|number is|whats?app|ват?сап\w*)",
+    re.I,
+)
+_ORDER = re.compile(
+    r"(?:заказ\w*|order|№|#|трек\w*|track\w*|накладн\w*|отправлени\w*|карт[аыеу]\w*|card|сч[её]т\w*|invoice|инн|снилс)[\s:№#-]*(?:номер\w*|number|no\.?|is|id)?[\s:№#-]*$",
+    re.I,
+)
 
 
 def find_emails(context: Context) -> Iterator[Found]:
@@ -69,4 +75,6 @@ def _valid(number: str, region: str | None) -> str | None:
 
 def _reserved(parsed: phonenumbers.PhoneNumber) -> bool:
     """Numbers kept for examples (`+1 555 …`): a customer's page shows them, so they count as telephones."""
-    return parsed.country_code == 1 and str(parsed.national_number)[3:6] == "555" or parsed.country_code in {7, 44}
+    return (
+        parsed.country_code == 1 and str(parsed.national_number)[3:6] == "555"
+    ) or parsed.country_code in {7, 44}

@@ -17,12 +17,16 @@ _EN_PIECES = (
     r"pcs?|pieces?|pairs?|packs?|packages?|boxes|box|sets?|bottles?|cans?|units?|copies|copy|items?|products?|bags?|rolls?|kg|kilos?"
     r"|tickets?|of (?:them|these|those)"
 )
-_PIECES = re.compile(rf"(?<![\w.,:/№#$€£₽+-])(?P<n>\d{{1,4}})\s*(?:-?х\s*)?(?:{_RU_PIECES}|{_EN_PIECES})(?!\w)")
+_PIECES = re.compile(
+    rf"(?<![\w.,:/№#$€£₽+-])(?P<n>\d{{1,4}})\s*(?:-?х\s*)?(?:{_RU_PIECES}|{_EN_PIECES})(?!\w)"
+)
 _TIMES = re.compile(r"(?<![\w.,])(?:[xх×*]\s?(?P<a>\d{1,3})(?![\w.,])|(?P<b>\d{1,3})\s?[xх×](?![\w\d]))")
 _MARKED = re.compile(
     r"(?:количеств\w+|кол-во|в количестве|quantity|qty)(?:\s+(?:of|to|на|до|is|-))?[\s:=-]*(?P<n>\d{1,4})(?![\w.,]*\d)"
 )
-_COUNTED = re.compile(r"(?<![\w.,:/№#$€£₽+%-])(?P<n>\d{1,3})\s+(?P<noun>[^\W\d_]+(?:-[^\W\d_]+)?)(?:\s+(?P<noun2>[^\W\d_]+))?")
+_COUNTED = re.compile(
+    r"(?<![\w.,:/№#$€£₽+%-])(?P<n>\d{1,3})\s+(?P<noun>[^\W\d_]+(?:-[^\W\d_]+)?)(?:\s+(?P<noun2>[^\W\d_]+))?"
+)
 
 _NOT_COUNTED = {
     "день", "сутки", "неделя", "месяц", "год", "лето", "час", "минута", "минутка", "секунда", "раз", "рубль", "доллар", "евро",
@@ -35,7 +39,7 @@ _NOT_COUNTED = {
     "roubles", "percent", "stars", "points", "cents", "people", "questions", "orders", "problems", "reasons", "attempts",
     "calls", "emails", "messages", "accounts", "cards", "addresses", "bonuses", "things", "hrs", "mins", "st", "street",
     "business", "working", "calendar", "managers", "agents", "is", "was", "this", "us", "as", "always", "has", "does", "ones",
-    "yes", "across", "address", "minus", "plus", "previous", "process", "business", "pass", "guys", "kids", "miles", "seats",
+    "yes", "across", "address", "minus", "plus", "previous", "process", "pass", "guys", "kids", "miles", "seats",
     "parcels", "packages", "stores", "shops", "ways", "options", "issues",
 }  # fmt: skip
 _CHANGE = re.compile(
@@ -50,7 +54,9 @@ _GIVEN = re.compile(
     r"(?:\s+(?:вам|вас|вашу|ваш|твёрд\w+|тверд\w+|работу|на|в|-|of|is|a|an|it|you|my|solid))*[\s:=—-]*(?P<n>10|[0-9])(?![\w:]|[.,/]\d|\s*(?:руб|шт|час|день|дн|раз|ден|day|time|hour))"
 )
 _ALONE = re.compile(r"^\s*(?P<n>[1-5])\s*(?:с плюсом|с минусом|[+!.]+)?\s*$")
-_SCHOOL = re.compile(r"(?<!\w)(?P<word>пят[её]р(?:ка|ку|очка|очку|ки)|четв[её]р(?:ка|ку|очка|очку)|тро(?:йка|йку|як|ечка|ечку)|дво(?:йка|йку)|двоечк[ау]|единиц[ау]|кол)(?!\w)")
+_SCHOOL = re.compile(
+    r"(?<!\w)(?P<word>пят[её]р(?:ка|ку|очка|очку|ки)|четв[её]р(?:ка|ку|очка|очку)|тро(?:йка|йку|як|ечка|ечку)|дво(?:йка|йку)|двоечк[ау]|единиц[ау]|кол)(?!\w)"
+)
 _EMOJI = re.compile(r"^\s*(?P<stars>(?:⭐️?|★){1,5})\s*$|(?P<run>(?:⭐️?|★){2,5})")
 _SCHOOL_WORTH = {"пят": 5, "чет": 4, "тро": 3, "дво": 2, "еди": 1, "кол": 1}
 _RATES = re.compile(r"оцен|став|рейтинг|балл|отзыв|работ|серв|обслуж|заслуж|твёрд|тверд|вам|rate|rating")
@@ -66,14 +72,20 @@ def find_quantities(context: Context) -> Iterator[Found]:
         if not re.search(r"\d\s*$", text[: m.start()]):
             yield context.found("quantity", m, str(int(m["a"] or m["b"])), 38)
     for m in _COUNTED.finditer(text):
-        if m["n"] != "0" and _countable(m["noun"], m["noun2"], int(m["n"])) and not _PLACE.search(text[: m.start()]):
+        if (
+            m["n"] != "0"
+            and _countable(m["noun"], m["noun2"], int(m["n"]))
+            and not _PLACE.search(text[: m.start()])
+        ):
             yield context.found("quantity", m, str(int(m["n"])), 30, group=m.re.groupindex["n"])
     for m in re.finditer(r"(?<![\w.,:/№#$€£₽+-])(?P<n>\d{1,2})(?=\s*(?:$|[,.!?;)]|вместо|instead))", text):
         if _CHANGE.search(text[: m.start()]):
             yield context.found("quantity", m, str(int(m["n"])), 29)
 
 
-_PLACE = re.compile(r"(?:дом|д|кв|корпус|ул\.?\s*\w+|улиц\w+\s+\w+|\bв|\bк|после|до|с|at|by|before|after|apt|flat)\s*\.?\s*$")
+_PLACE = re.compile(
+    r"(?:дом|д|кв|корпус|ул\.?\s*\w+|улиц\w+\s+\w+|\bв|\bк|после|до|с|at|by|before|after|apt|flat)\s*\.?\s*$"
+)
 
 
 def _countable(noun: str, second: str | None, number: int) -> bool:
@@ -82,12 +94,22 @@ def _countable(noun: str, second: str | None, number: int) -> bool:
             return False
         if noun.endswith("s") and len(noun) > 3:
             return True
-        return bool(second) and second is not None and len(second) > 3 and second.endswith("s") and second not in _NOT_COUNTED
+        return (
+            bool(second)
+            and second is not None
+            and len(second) > 3
+            and second.endswith("s")
+            and second not in _NOT_COUNTED
+        )
     reading = parse(noun)
     if reading.tag.POS in {"ADJF", "PRTF"} and second and is_cyrillic(second):
         reading = parse(second)
     lemma = reading.normal_form.replace("ё", "е")
-    if reading.tag.POS != "NOUN" or lemma in _NOT_COUNTED or {"Name", "Surn", "Geox"} & set(reading.tag.grammemes):
+    if (
+        reading.tag.POS != "NOUN"
+        or lemma in _NOT_COUNTED
+        or {"Name", "Surn", "Geox"} & set(reading.tag.grammemes)
+    ):
         return False
     return number != 1 or reading.tag.number == "sing"
 
@@ -97,7 +119,9 @@ def find_ratings(context: Context) -> Iterator[Found]:
     text = context.shadow.text
     for pattern in (_RATED, _GIVEN):
         for m in pattern.finditer(text):
-            if int(m["n"]) <= 10 and not re.match(r"балл|point", text[m.end("n") :].strip()) or _RATES.search(text):
+            if (
+                int(m["n"]) <= 10 and not re.match(r"балл|point", text[m.end("n") :].strip())
+            ) or _RATES.search(text):
                 if int(m["n"]) <= 10:
                     yield context.found("rating", m, str(int(m["n"])), 55, group=m.re.groupindex["n"])
     for m in _ALONE.finditer(text):

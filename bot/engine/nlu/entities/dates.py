@@ -82,12 +82,16 @@ def _is_range(before: str, between: str) -> bool:
     if re.fullmatch(r"\s*(?:-|по|до|to|till|until|through|thru)\s*(?:в\s|the\s)?\s*", between):
         return True
     return bool(
-        re.search(r"(?:между|between)\s+(?:the\s+)?$", before) and re.fullmatch(r"\s*(?:и|and)\s+(?:the\s+)?", between)
+        re.search(r"(?:между|between)\s+(?:the\s+)?$", before)
+        and re.fullmatch(r"\s*(?:и|and)\s+(?:the\s+)?", between)
     )
 
 
 def _opening(before: str) -> str:
-    if re.search(r"(?:^|\s)(?:после|начиная с|не раньше|не ранее|after|since|starting(?: from)?)\s+(?:the\s+)?$", before):
+    if re.search(
+        r"(?:^|\s)(?:после|начиная с|не раньше|не ранее|after|since|starting(?: from)?)\s+(?:the\s+)?$",
+        before,
+    ):
         return "from"
     if re.search(r"(?:^|\s)(?:до|раньше|until|till|before)\s+(?:the\s+)?$", before):
         return "until"
@@ -149,7 +153,9 @@ def _one(m: re.Match[str], day: date, kind: str = "day") -> _Atom:
 
 def _weekdays(text: str, today: date, past: bool) -> Iterator[_Atom]:
     relative = rf"(?:(?P<next>{_NEXT})|(?P<last>{_LAST})|(?P<this>{_THIS}))\.?\s+(?:coming\s+)?"
-    for m in re.finditer(rf"\b(?:{relative})?(?P<name>{WEEKDAY})\b(?:\s+(?P<after>next week|this week|last week))?", text):
+    for m in re.finditer(
+        rf"\b(?:{relative})?(?P<name>{WEEKDAY})\b(?:\s+(?P<after>next week|this week|last week))?", text
+    ):
         if m["name"] in {"sat", "sun", "mon", "wed", "ср"} and not re.search(
             r"(?:on|next|this|last|every|in|from|to|by|until|till|before|after|coming|-|в|на|со?|до|по|к|,|^)\s*$",
             text[: m.start("name")],
@@ -186,7 +192,10 @@ def _weeks(text: str, today: date) -> Iterator[_Atom]:
     for m in re.finditer(rf"\b{relative}(?:месяц\w*|month)\b", text):
         day = add_months(today.replace(day=1), 1 if m["next"] else -1 if m["last"] else 0)
         yield _Atom(m.start(), m.end(), *month_span(day.year, day.month), "span")
-    for m in re.finditer(r"\b(?P<to>до\s+конца|by the end of(?: the)?|before the end of(?: the)?)\s+(?P<unit>недели|месяца|года|week|month|year)\b", text):
+    for m in re.finditer(
+        r"\b(?P<to>до\s+конца|by the end of(?: the)?|before the end of(?: the)?)\s+(?P<unit>недели|месяца|года|week|month|year)\b",
+        text,
+    ):
         ends = {
             "н": start + timedelta(days=6), "w": start + timedelta(days=6),
             "м": month_span(today.year, today.month)[1], "m": month_span(today.year, today.month)[1],
@@ -205,7 +214,9 @@ def _nearest_year(today: date, number: int, day: int, past: bool) -> date | None
 def _months(text: str, today: date, past: bool) -> Iterator[_Atom]:
     ru = rf"{_RU_DAY}\s*(?:of\s+)?(?P<month>{MONTH})\b\.?{_YEAR}"
     en = rf"\b(?P<month>{MONTH})\b\.?\s+(?:the\s+)?{_RU_DAY}(?![\d:])(?!\s*(?:pm|am)\b){_YEAR}"
-    first = r"(?P<first>\d{1,2})(?:-?(?:го|е|ое|st|nd|rd|th))?\s*(?:-|по|до|to|till|until|and|и)\s*(?:the\s+)?"
+    first = (
+        r"(?P<first>\d{1,2})(?:-?(?:го|е|ое|st|nd|rd|th))?\s*(?:-|по|до|to|till|until|and|и)\s*(?:the\s+)?"
+    )
     for m in re.finditer(rf"(?<!\d)(?:{first}){ru}", text):
         yield from _range(m, today, past)
     for m in re.finditer(
@@ -218,7 +229,9 @@ def _months(text: str, today: date, past: bool) -> Iterator[_Atom]:
         for m in re.finditer(pattern, text):
             number, day = month(m["month"]), int(m["day"])
             found = (
-                make(int(m["year"]), number, day) if m["year"] else _nearest_year(today, number, day, past or _dated(text, m))
+                make(int(m["year"]), number, day)
+                if m["year"]
+                else _nearest_year(today, number, day, past or _dated(text, m))
             )
             if found:
                 yield _one(m, found, "number")
@@ -240,12 +253,21 @@ def _months(text: str, today: date, past: bool) -> Iterator[_Atom]:
 
 def _dated(text: str, m: re.Match[str]) -> bool:
     """«заказ от 5 ноября»: a document's date lies in the past."""
-    return bool(re.search(r"(?:заказ\w*|чек\w*|сч[её]т\w*|письм\w+|оплат\w+|dated|placed on|order of)\s+(?:от\s+)?$", text[: m.start()]))
+    return bool(
+        re.search(
+            r"(?:заказ\w*|чек\w*|сч[её]т\w*|письм\w+|оплат\w+|dated|placed on|order of)\s+(?:от\s+)?$",
+            text[: m.start()],
+        )
+    )
 
 
 def _range(m: re.Match[str], today: date, past: bool) -> Iterator[_Atom]:
     number = month(m["month"])
-    last = make(int(m["year"]), number, int(m["day"])) if m["year"] else _nearest_year(today, number, int(m["day"]), past)
+    last = (
+        make(int(m["year"]), number, int(m["day"]))
+        if m["year"]
+        else _nearest_year(today, number, int(m["day"]), past)
+    )
     first = last and make(last.year, number, int(m["first"]))
     if first and last and first < last:
         yield _Atom(m.start(), m.end(), first, last, "number")
@@ -265,14 +287,25 @@ def _digits(text: str, today: date, past: bool) -> Iterator[_Atom]:
         day = make(int(m[1]), int(m[2]), int(m[3]))
         if day:
             yield _one(m, day, "number")
-    for m in re.finditer(r"(?<![\d.,/:-])(\d{1,2})([./])(\d{1,2})(?:\2(20\d\d|\d\d))?(?![\d/:%-]|[.,]\d)", text):
+    for m in re.finditer(
+        r"(?<![\d.,/:-])(\d{1,2})([./])(\d{1,2})(?:\2(20\d\d|\d\d))?(?![\d/:%-]|[.,]\d)", text
+    ):
         a, b = int(m[1]), int(m[3])
         if m[2] == "." and not m[4] and len(m[3]) < 2:
             continue
         tail = text[m.end() : m.end() + 12]
-        if not m[4] and re.match(r"\s*(?:руб|р\b|₽|\$|€|£|usd|eur|кг|kg|%|час|утра|вечера|дня|am|pm|звезд|stars|из|балл)", tail):
+        if not m[4] and re.match(
+            r"\s*(?:руб|р\b|₽|\$|€|£|usd|eur|кг|kg|%|час|утра|вечера|дня|am|pm|звезд|stars|из|балл)", tail
+        ):
             continue
-        if m[2] == "/" and not m[4] and b <= 12 and a <= b and b in (5, 10) and re.search(r"(?:оцен\w+|rat\w+|ставлю|give|score)[^.]{0,20}$", text[: m.start()]):
+        if (
+            m[2] == "/"
+            and not m[4]
+            and b <= 12
+            and a <= b
+            and b in (5, 10)
+            and re.search(r"(?:оцен\w+|rat\w+|ставлю|give|score)[^.]{0,20}$", text[: m.start()])
+        ):
             continue
         number, day = (b, a) if b <= 12 else (a, b)
         if not 1 <= number <= 12:
@@ -298,7 +331,9 @@ def _merged(text: str, atoms: list[_Atom]) -> list[_Atom]:
     """A weekday beside a week means that week's day; a weekday beside a full date says the same twice."""
     out: list[_Atom] = []
     for atom in atoms:
-        near = out and re.fullmatch(r"[\s,(]*(?:на|в|во|on|of|the|of the)?[\s,(]*", text[out[-1].end : atom.start])
+        near = out and re.fullmatch(
+            r"[\s,(]*(?:на|в|во|on|of|the|of the)?[\s,(]*", text[out[-1].end : atom.start]
+        )
         if near:
             kinds = {out[-1].kind, atom.kind}
             if kinds == {"weekday", "week"}:
@@ -319,7 +354,9 @@ _EN_PAST = re.compile(
     r"\b(?:was|were|did|didn't|didnt|had|ordered|bought|paid|received|arrived|came|got|sent|returned|placed|made"
     r"|called|wrote|promised|happened|delivered|charged|purchased|since)\b"
 )
-_EN_AHEAD = re.compile(r"\b(?:will|can|could|please|want|would|like to|need|going to|should|let's|reschedule|book|move)\b")
+_EN_AHEAD = re.compile(
+    r"\b(?:will|can|could|please|want|would|like to|need|going to|should|let's|reschedule|book|move)\b"
+)
 _WISHES = {"хотеть", "планировать", "думать", "мочь", "собираться", "просить", "хотеться", "решить"}
 
 

@@ -42,6 +42,12 @@ def find_entities(
     strong = [f for f in found if f.entity in {"phone", "email", "tracking_number", "promo_code"}]
     for code in codes.find_one_time_codes(context):
         if all(code.end <= f.start or code.start >= f.end for f in strong):
-            found = [f for f in found if f.entity == "order_id" and len(text.strip()) <= 10 or f.end <= code.start or f.start >= code.end]
+            found = [
+                f
+                for f in found
+                if (f.entity == "order_id" and len(text.strip()) <= 10)
+                or f.end <= code.start
+                or f.start >= code.end
+            ]
             found.append(code)
     return sorted(found, key=lambda f: (f.start, f.entity))

@@ -25,12 +25,18 @@ _CURRENCIES = (
 _MINOR = {"JPY": 1}  # minor units in a major one; 100 for the rest
 _NUMBER = r"(?P<n>\d{1,3}(?:[ \u00a0'.,]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?|полтор[аы]|пол)"
 _SCALE = r"(?:\s*(?P<scale>тыс(?:яч\w*|\.)?|тыщ\w*|штук\w*\s+(?=руб)|кк?(?![а-я])|k(?![a-z])|thousand|grand|млн\.?|миллион\w*|million|m(?![a-z])|сот\w*))?"
-_BEFORE = "|".join(f"(?P<b{code}>{p})" for code, p in _CURRENCIES if code in {"USD", "EUR", "GBP", "RUB", "KZT", "INR", "JPY"})
+_BEFORE = "|".join(
+    f"(?P<b{code}>{p})"
+    for code, p in _CURRENCIES
+    if code in {"USD", "EUR", "GBP", "RUB", "KZT", "INR", "JPY"}
+)
 _AFTER = "|".join(f"(?P<a{code}>{p})" for code, p in sorted(_CURRENCIES, key=lambda c: c[0] != "BYN"))
 _CENTS = r"(?:\s*(?:и|and|,)?\s*(?P<cents>\d{1,2})\s*(?:коп\w*|к\.|цент\w*|cents?|pence|p\b))?"
 _AMOUNT_AFTER = re.compile(rf"(?<![\w.,№#-]){_NUMBER}{_SCALE}\s*(?:{_AFTER})(?!\w){_CENTS}")
 _AMOUNT_BEFORE = re.compile(rf"(?<!\w)(?:{_BEFORE})\s*{_NUMBER}{_SCALE}(?![\d%])")
-_SLANG = re.compile(r"(?<![\w.,№#-])(?P<n>\d{1,3}(?:[.,]\d)?|полтор[аы])\s*(?P<scale>тыс(?:яч\w*|\.)?|тыщ\w*|косар\w*|к(?![а-я]))(?!\w)")
+_SLANG = re.compile(
+    r"(?<![\w.,№#-])(?P<n>\d{1,3}(?:[.,]\d)?|полтор[аы])\s*(?P<scale>тыс(?:яч\w*|\.)?|тыщ\w*|косар\w*|к(?![а-я]))(?!\w)"
+)
 _COINS = re.compile(r"(?<![\w.,])(?P<n>\d{1,3})\s*(?P<coin>копе\w+|коп\.?|cents?|цент\w*|pence)(?!\w)")
 
 

@@ -15,14 +15,18 @@ _RU_INTRO = re.compile(
     re.IGNORECASE,
 )
 _RU_SURE = re.compile(
-    r"(?:меня зовут|мо[её] имя|имя|фио|на имя|получател\w+(?: будет)?|зовут|фамилия|от имени)\s*(?:[:—-]\s*)?$", re.IGNORECASE
+    r"(?:меня зовут|мо[её] имя|имя|фио|на имя|получател\w+(?: будет)?|зовут|фамилия|от имени)\s*(?:[:—-]\s*)?$",
+    re.IGNORECASE,
 )
 _EN_INTRO = re.compile(
     r"(?:my name is|my name's|name is|name's|name:|i am|i'm|im|this is|it's|under(?: the name(?: of)?)?|in the name of|on behalf of"
     r"|recipient(?: is|:)?|receiver(?: is|:)?|call me|to the name(?: of)?|name to|customer|mr\.?|mrs\.?|ms\.?|signed by|addressed to|for)\s*$",
     re.IGNORECASE,
 )
-_EN_SURE = re.compile(r"(?:my name is|my name's|name is|name's|name:|call me|in the name of|recipient(?: is|:)?|mr\.?|mrs\.?|ms\.?)\s*$", re.IGNORECASE)
+_EN_SURE = re.compile(
+    r"(?:my name is|my name's|name is|name's|name:|call me|in the name of|recipient(?: is|:)?|mr\.?|mrs\.?|ms\.?)\s*$",
+    re.IGNORECASE,
+)
 _NAME_TAGS = ("Name", "Surn", "Patr")
 _EN_STOP = {
     "not", "a", "an", "the", "very", "so", "still", "just", "waiting", "trying", "looking", "here", "sorry", "sure", "going",
@@ -34,20 +38,265 @@ _EN_STOP = {
     "december", "moscow", "london", "delivery", "refund", "help", "misspelled", "spelled", "to", "for", "of", "or", "free",
 }  # fmt: skip
 _EN_GIVEN = set(
-    """james john robert michael william david richard joseph thomas charles christopher daniel matthew anthony mark donald
-    steven paul andrew joshua kenneth kevin brian george edward ronald timothy jason jeffrey ryan jacob gary nicholas eric
-    jonathan stephen larry justin scott brandon benjamin samuel gregory frank alexander raymond patrick jack dennis jerry tyler
-    aaron jose adam nathan henry douglas zachary peter kyle walter ethan jeremy harold keith christian roger noah gerald carl
-    terry sean austin arthur lawrence jesse dylan bryan joe jordan billy bruce albert willie gabriel logan alan juan wayne roy
-    ralph randy eugene vincent russell louis bobby philip johnny mary patricia jennifer linda elizabeth barbara susan jessica
-    sarah karen lisa nancy betty margaret sandra ashley kimberly emily donna michelle carol amanda dorothy melissa deborah
-    stephanie rebecca sharon laura cynthia kathleen amy angela shirley anna brenda pamela emma nicole helen samantha katherine
-    christine debra rachel carolyn janet catherine maria heather diane ruth julie olivia joyce virginia victoria kelly lauren
-    christina joan evelyn judith megan andrea cheryl hannah jacqueline martha gloria teresa ann sara madison frances kathryn
-    janice jean abigail alice julia judy sophia grace denise amber doris marilyn danielle beverly isabella theresa diana natalie
-    brittany charlotte marie kayla alexis lori oliver harry charlie oscar leo freddie alfie archie theo max lucas mohammed ali
-    ahmed omar ivan dmitry sergey alexey elena olga tatiana natalia irina svetlana anastasia mike dave tom bob bill jim steve
-    chris dan matt tony alex sam ben nick kate liz sue jane lucy ella mia chloe zoe priya raj wei chen li yuki hans pierre""".split()
+    [
+        "james",
+        "john",
+        "robert",
+        "michael",
+        "william",
+        "david",
+        "richard",
+        "joseph",
+        "thomas",
+        "charles",
+        "christopher",
+        "daniel",
+        "matthew",
+        "anthony",
+        "mark",
+        "donald",
+        "steven",
+        "paul",
+        "andrew",
+        "joshua",
+        "kenneth",
+        "kevin",
+        "brian",
+        "george",
+        "edward",
+        "ronald",
+        "timothy",
+        "jason",
+        "jeffrey",
+        "ryan",
+        "jacob",
+        "gary",
+        "nicholas",
+        "eric",
+        "jonathan",
+        "stephen",
+        "larry",
+        "justin",
+        "scott",
+        "brandon",
+        "benjamin",
+        "samuel",
+        "gregory",
+        "frank",
+        "alexander",
+        "raymond",
+        "patrick",
+        "jack",
+        "dennis",
+        "jerry",
+        "tyler",
+        "aaron",
+        "jose",
+        "adam",
+        "nathan",
+        "henry",
+        "douglas",
+        "zachary",
+        "peter",
+        "kyle",
+        "walter",
+        "ethan",
+        "jeremy",
+        "harold",
+        "keith",
+        "christian",
+        "roger",
+        "noah",
+        "gerald",
+        "carl",
+        "terry",
+        "sean",
+        "austin",
+        "arthur",
+        "lawrence",
+        "jesse",
+        "dylan",
+        "bryan",
+        "joe",
+        "jordan",
+        "billy",
+        "bruce",
+        "albert",
+        "willie",
+        "gabriel",
+        "logan",
+        "alan",
+        "juan",
+        "wayne",
+        "roy",
+        "ralph",
+        "randy",
+        "eugene",
+        "vincent",
+        "russell",
+        "louis",
+        "bobby",
+        "philip",
+        "johnny",
+        "mary",
+        "patricia",
+        "jennifer",
+        "linda",
+        "elizabeth",
+        "barbara",
+        "susan",
+        "jessica",
+        "sarah",
+        "karen",
+        "lisa",
+        "nancy",
+        "betty",
+        "margaret",
+        "sandra",
+        "ashley",
+        "kimberly",
+        "emily",
+        "donna",
+        "michelle",
+        "carol",
+        "amanda",
+        "dorothy",
+        "melissa",
+        "deborah",
+        "stephanie",
+        "rebecca",
+        "sharon",
+        "laura",
+        "cynthia",
+        "kathleen",
+        "amy",
+        "angela",
+        "shirley",
+        "anna",
+        "brenda",
+        "pamela",
+        "emma",
+        "nicole",
+        "helen",
+        "samantha",
+        "katherine",
+        "christine",
+        "debra",
+        "rachel",
+        "carolyn",
+        "janet",
+        "catherine",
+        "maria",
+        "heather",
+        "diane",
+        "ruth",
+        "julie",
+        "olivia",
+        "joyce",
+        "virginia",
+        "victoria",
+        "kelly",
+        "lauren",
+        "christina",
+        "joan",
+        "evelyn",
+        "judith",
+        "megan",
+        "andrea",
+        "cheryl",
+        "hannah",
+        "jacqueline",
+        "martha",
+        "gloria",
+        "teresa",
+        "ann",
+        "sara",
+        "madison",
+        "frances",
+        "kathryn",
+        "janice",
+        "jean",
+        "abigail",
+        "alice",
+        "julia",
+        "judy",
+        "sophia",
+        "grace",
+        "denise",
+        "amber",
+        "doris",
+        "marilyn",
+        "danielle",
+        "beverly",
+        "isabella",
+        "theresa",
+        "diana",
+        "natalie",
+        "brittany",
+        "charlotte",
+        "marie",
+        "kayla",
+        "alexis",
+        "lori",
+        "oliver",
+        "harry",
+        "charlie",
+        "oscar",
+        "leo",
+        "freddie",
+        "alfie",
+        "archie",
+        "theo",
+        "max",
+        "lucas",
+        "mohammed",
+        "ali",
+        "ahmed",
+        "omar",
+        "ivan",
+        "dmitry",
+        "sergey",
+        "alexey",
+        "elena",
+        "olga",
+        "tatiana",
+        "natalia",
+        "irina",
+        "svetlana",
+        "anastasia",
+        "mike",
+        "dave",
+        "tom",
+        "bob",
+        "bill",
+        "jim",
+        "steve",
+        "chris",
+        "dan",
+        "matt",
+        "tony",
+        "alex",
+        "sam",
+        "ben",
+        "nick",
+        "kate",
+        "liz",
+        "sue",
+        "jane",
+        "lucy",
+        "ella",
+        "mia",
+        "chloe",
+        "zoe",
+        "priya",
+        "raj",
+        "wei",
+        "chen",
+        "li",
+        "yuki",
+        "hans",
+        "pierre",
+    ]
 )
 
 
@@ -83,7 +332,9 @@ def _tags(word: Word) -> set[str]:
     return out
 
 
-_SURNAME = re.compile(r"(?:ов|ова|ову|овым|ев|ева|еву|евым|ин|ина|ину|иным|ской|ский|ская|скому|скую|енко|чук|дзе|швили|ян)(?:а|у|ой|ым)?$")
+_SURNAME = re.compile(
+    r"(?:ов|ова|ову|овым|ев|ева|еву|евым|ин|ина|ину|иным|ской|ский|ская|скому|скую|енко|чук|дзе|швили|ян)(?:а|у|ой|ым)?$"
+)
 
 
 def _russian(text: str, words: Sequence[Word], i: int) -> int:
@@ -93,7 +344,11 @@ def _russian(text: str, words: Sequence[Word], i: int) -> int:
     intro = bool(_RU_INTRO.search(before))
     for k in range(i, min(i + 3, len(words))):
         word = words[k]
-        if not is_cyrillic(word.form) or len(word.form) < 3 or (k > i and not _joined(text, words[k - 1], word)):
+        if (
+            not is_cyrillic(word.form)
+            or len(word.form) < 3
+            or (k > i and not _joined(text, words[k - 1], word))
+        ):
             break
         kind = next((t for t in _NAME_TAGS if t in _tags(word) and t not in kinds), None)
         if kind is None or (capital and not word.text[0].isupper()):
@@ -105,7 +360,9 @@ def _russian(text: str, words: Sequence[Word], i: int) -> int:
     if len(kinds) >= 2:
         if "Name" in kinds and (capital or intro or "Patr" in kinds) and not (common and not capital):
             return len(kinds)
-        return len(kinds) if set(kinds) == {"Surn", "Name", "Patr"} or (intro and _RU_SURE.search(before)) else 0
+        return (
+            len(kinds) if set(kinds) == {"Surn", "Name", "Patr"} or (intro and _RU_SURE.search(before)) else 0
+        )
     if len(kinds) == 1 and kinds[0] == "Name" and intro and not common:
         return 1 if capital or _RU_SURE.search(before) else 0
     if len(kinds) == 1 and kinds[0] == "Surn" and capital and _RU_SURE.search(before):
@@ -113,8 +370,28 @@ def _russian(text: str, words: Sequence[Word], i: int) -> int:
     return 0
 
 
-_COMMON = {"вера", "любовь", "надежда", "слава", "роза", "роман", "лев", "мир", "света", "ты", "май", "марта", "август", "юля", "рада", "рад"}
-_RU_STREET = re.compile(r"(?:ул\.?|улиц\w+|просп\w*\.?|пр-т|пр\.|пер\.|переул\w+|площад\w+|пл\.|наб\.?|набережн\w+|бульвар\w*|б-р|шоссе|проезд\w*|метро)\s*$", re.I)
+_COMMON = {
+    "вера",
+    "любовь",
+    "надежда",
+    "слава",
+    "роза",
+    "роман",
+    "лев",
+    "мир",
+    "света",
+    "ты",
+    "май",
+    "марта",
+    "август",
+    "юля",
+    "рада",
+    "рад",
+}
+_RU_STREET = re.compile(
+    r"(?:ул\.?|улиц\w+|просп\w*\.?|пр-т|пр\.|пер\.|переул\w+|площад\w+|пл\.|наб\.?|набережн\w+|бульвар\w*|б-р|шоссе|проезд\w*|метро)\s*$",
+    re.I,
+)
 
 
 def _nominative(part: Sequence[Word]) -> str:
@@ -129,7 +406,9 @@ def _nominative(part: Sequence[Word]) -> str:
         if readings:
             nominative = [p for p in readings if "nomn" in p.tag and p.word == word.form]
             best = nominative[0] if nominative else readings[0]
-            grammemes = {"nomn", "sing"} | ({"masc" if male else "femn"} if male is not None and "Surn" in best.tag else set())
+            grammemes = {"nomn", "sing"} | (
+                {"masc" if male else "femn"} if male is not None and "Surn" in best.tag else set()
+            )
             inflected = best.inflect(grammemes) or best.inflect({"nomn"})
             form = word.form if nominative else inflected.word if inflected else best.normal_form
         if word.form == form:
@@ -162,13 +441,13 @@ def _english(text: str, words: Sequence[Word], i: int) -> int:
         w = words[k]
         if k > i and not _joined(text, words[k - 1], w):
             break
-        named = w.form not in _EN_STOP and w.form.isalpha() or "-" in w.form or "'" in w.form
+        named = (w.form not in _EN_STOP and w.form.isalpha()) or "-" in w.form or "'" in w.form
         if not named or is_cyrillic(w.form) or (capital and not w.text[0].isupper()):
             break
         if not capital and not (sure and k < i + 2) and not (given and k < i + 2):
             break
         length += 1
-    if length >= 2 and (given and (capital or intro) or intro and capital or sure):
+    if length >= 2 and ((given and (capital or intro)) or (intro and capital) or sure):
         return length
     if length >= 1 and (sure or (intro and given)):
         return length

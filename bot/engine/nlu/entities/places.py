@@ -25,7 +25,10 @@ _REST = (
     r"\d{1,4}[а-яА-Я]?)*(?:\s*,?\s*\d{1,2}\s*(?:этаж|подъезд))*"
 )
 _RU_MARKED = re.compile(rf"(?<![\w-])(?:{_RU_KIND})\s*{_NAME}{_HOUSE}?{_REST}", re.IGNORECASE)
-_RU_TURNED = re.compile(rf"(?<![\w-])[А-ЯЁа-яё][А-ЯЁа-яё-]+(?:ая|ий|ый|ой|ого|ский|ская|ском|ской)\s+(?:{_RU_KIND}){_HOUSE}?{_REST}", re.IGNORECASE)
+_RU_TURNED = re.compile(
+    rf"(?<![\w-])[А-ЯЁа-яё][А-ЯЁа-яё-]+(?:ая|ий|ый|ой|ого|ский|ская|ском|ской)\s+(?:{_RU_KIND}){_HOUSE}?{_REST}",
+    re.IGNORECASE,
+)
 _RU_BARE = re.compile(
     rf"(?:(?<=\bна )|(?<=\bадрес )|(?<=\bадрес: )|(?<=\bадресу )|(?<=\bадресу: )|(?<=, ))(?P<street>[А-ЯЁ][А-ЯЁа-яё-]+(?:\s+[А-ЯЁ][А-ЯЁа-яё-]+)?)"
     rf"\s*,?\s+(?:дом\w*\s*|д\.?\s*)?(?P<house>\d{{1,3}}(?:\s?[а-яА-Я](?!\w))?(?:[/-]\d{{1,3}})?){_REST}(?!\s*(?:руб|₽|числ|янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|дек|час|шт))"
@@ -40,7 +43,10 @@ _EN = re.compile(
     rf"(?:\s*,\s*[A-Z]{{0,3}}\d[\dA-Z]*(?:\s\d[A-Z]{{2}})?)?",
     re.IGNORECASE,
 )
-_EN_NOT = re.compile(r"\b(?:days?|hours?|weeks?|months?|items?|my|your|is|in|to|on|for|the way|this|that|and|with|at)\b", re.IGNORECASE)
+_EN_NOT = re.compile(
+    r"\b(?:days?|hours?|weeks?|months?|items?|my|your|is|in|to|on|for|the way|this|that|and|with|at)\b",
+    re.IGNORECASE,
+)
 _HOUSE_ONLY = re.compile(r"\d")
 
 
@@ -124,7 +130,22 @@ def _lookup(part: list[Word], table: dict[str, str], extra: dict[str, str]) -> s
     return None
 
 
-_ORDINARY = {"орел", "орле", "мирный", "белый", "железный", "reading", "bath", "nice", "mobile", "орск", "владимир", "киров", "тула", "березники"}
+_ORDINARY = {
+    "орел",
+    "орле",
+    "мирный",
+    "белый",
+    "железный",
+    "reading",
+    "bath",
+    "nice",
+    "mobile",
+    "орск",
+    "владимир",
+    "киров",
+    "тула",
+    "березники",
+}
 
 
 def _ordinary(context: Context, word: Word) -> bool:
@@ -133,7 +154,7 @@ def _ordinary(context: Context, word: Word) -> bool:
         return False
     before = context.text[: word.start].lower()
     prepared = re.search(r"(?:\b(?:в|во|из|до|по|город\w*|г\.|г|in|to|from)\s)$", before)
-    return not (word.text[0].isupper() and prepared or re.search(r"(?:город\w*|г\.)\s*$", before))
+    return not ((word.text[0].isupper() and prepared) or re.search(r"(?:город\w*|г\.)\s*$", before))
 
 
 def find_addresses(context: Context) -> Iterator[Found]:

@@ -16,7 +16,9 @@ MORNING, DAY, EVENING = "06:00/12:00", "12:00/18:00", "18:00/23:00"
 _HALF = r"(?:утра|дня|вечера|ночи|a\.?\s?m\b\.?|p\.?\s?m\b\.?|in the (?:morning|afternoon|evening)|at night)"
 _CLOCK = (
     r"(?:(?P<{0}h>\d{{1,2}})(?:[:.](?P<{0}m>[0-5]\d)(?!\d)|\s*(?:ч\b\.?|час\w*|h\b)\s*(?:(?P<{0}mm>[0-5]?\d)\s*(?:мин\w*|m\b))?"
-    r"|\s*o'?\s?clock)?\s*(?P<{0}half>" + _HALF + r")?|(?P<{0}word>полдень|полудня|полудню|полночь|полуночи|полуночь|noon|midday|midnight))"
+    r"|\s*o'?\s?clock)?\s*(?P<{0}half>"
+    + _HALF
+    + r")?|(?P<{0}word>полдень|полудня|полудню|полночь|полуночи|полуночь|noon|midday|midnight))"
 )
 _ONE, _A, _B = _CLOCK.format("o"), _CLOCK.format("a"), _CLOCK.format("b")
 _AFTER = r"после|не раньше|не ранее|(?<!не )позже|начиная с|after|later than|past|from|since|с|со|от"
@@ -68,7 +70,11 @@ def _day_parts(text: str) -> Iterator[tuple[int, int, str]]:
         for m in re.finditer(rf"\b(?:{pattern})\b", text):
             if _NO_PART.search(text[: m.start()]) or re.match(r"\s+рождени", text[m.end() :]):
                 continue
-            start = m.start() if not re.match(r"\w+day |tomorrow |this ", m.group()) else m.start() + m.group().index(" ") + 1
+            start = (
+                m.start()
+                if not re.match(r"\w+day |tomorrow |this ", m.group())
+                else m.start() + m.group().index(" ") + 1
+            )
             yield start, m.end(), value
 
 
@@ -88,12 +94,16 @@ def _ranges(text: str, half: str) -> Iterator[tuple[int, int, str]]:
             continue
         explicit = any(m[g] for g in ("am", "bm", "ahalf", "bhalf", "aword", "bword")) or "час" in m.group()
         if not explicit and not (m["lead"] and _free(text, m.end())):
-            if not (m["link"] in {"до"} and m["lead"]) and not (m["link"] == "-" and _at_before(text, m.start()) and _free(text, m.end())):
+            if not (m["link"] in {"до"} and m["lead"]) and not (
+                m["link"] == "-" and _at_before(text, m.start()) and _free(text, m.end())
+            ):
                 continue
         a, b = _read(m, "a"), _read(m, "b")
         if a is None or b is None or re.match(rf"\s*(?:{_MEASURE})", text[m.end() :]):
             continue
-        start, end = _span(a, b, half, bool(m["bhalf"]) and not m["ahalf"], "am" in (m["bhalf"] or "").replace(".", ""))
+        start, end = _span(
+            a, b, half, bool(m["bhalf"]) and not m["ahalf"], "am" in (m["bhalf"] or "").replace(".", "")
+        )
         yield m.start(), m.end(), f"{start}/{end}"
 
 
@@ -134,7 +144,9 @@ def _open(text: str, half: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _single(text: str, half: str) -> Iterator[tuple[int, int, str]]:
-    for m in re.finditer(rf"\b(?:(?P<prep>{_AT})\s+)(?:час\w*\s+(?:в|к)\s+)?(?<!\d){_ONE}(?![\d%]|[.:,/-]\d)", text):
+    for m in re.finditer(
+        rf"\b(?:(?P<prep>{_AT})\s+)(?:час\w*\s+(?:в|к)\s+)?(?<!\d){_ONE}(?![\d%]|[.:,/-]\d)", text
+    ):
         if _hour_like(text, m, m["prep"] in {"на", "about"}) and (clock := _read(m, "o")):
             start = next(m.start(g) for g in ("oh", "oword") if m[g])
             yield start, m.end(), _say(clock, half)
@@ -166,13 +178,16 @@ def _free(text: str, end: int) -> bool:
     word = m.group()
     if is_cyrillic(word):
         tag = parse(word).tag
-        return tag.POS in {"PREP", "CONJ", "VERB", "INFN", "ADVB", "PRCL", "NPRO", "PRED", "GRND"} or word in _FREE
+        return (
+            tag.POS in {"PREP", "CONJ", "VERB", "INFN", "ADVB", "PRCL", "NPRO", "PRED", "GRND"}
+            or word in _FREE
+        )
     return word in _FREE
 
 
 _FREE = {
     "on", "in", "at", "today", "tomorrow", "tonight", "or", "and", "please", "works", "is", "would", "for", "if",
-    "but", "works", "pls", "suits", "can", "ok", "okay", "will", "should", "when", "because", "so", "thanks",
+    "but", "pls", "suits", "can", "ok", "okay", "will", "should", "when", "because", "so", "thanks",
     "завтра", "сегодня", "послезавтра", "утром", "вечером", "пожалуйста", "пжл", "плиз", "спасибо", "если", "мне",
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "this", "next", "i", "im", "work",
 }  # fmt: skip
@@ -186,11 +201,21 @@ def _spoken(text: str, half: str) -> Iterator[tuple[int, int, str]]:
     }  # fmt: skip
     names = "|".join(sorted(ordinals, key=len, reverse=True))
     tail = rf"\s*(?P<half>{_HALF})?"
-    for m in re.finditer(rf"\b(?P<what>пол(?:овин[ауеы])?|четверть|\d{{1,2}}\s+минут\w*)[\s-]*(?P<h>{names})\w+{tail}", text):
+    for m in re.finditer(
+        rf"\b(?P<what>пол(?:овин[ауеы])?|четверть|\d{{1,2}}\s+минут\w*)[\s-]*(?P<h>{names})\w+{tail}", text
+    ):
         hour = ordinals[m["h"]]
-        minute = 30 if m["what"].startswith("пол") else 15 if m["what"].startswith("ч") else int(m["what"].split()[0])
+        minute = (
+            30
+            if m["what"].startswith("пол")
+            else 15
+            if m["what"].startswith("ч")
+            else int(m["what"].split()[0])
+        )
         yield m.start(), m.end(), _say(_clock((hour - 1) or 12, minute, m["half"]), half)
-    for m in re.finditer(rf"\bбез\s+(?P<m>четверти|\d{{1,2}})(?:\s+минут\w*)?\s+(?P<h>\d{{1,2}}|час){tail}", text):
+    for m in re.finditer(
+        rf"\bбез\s+(?P<m>четверти|\d{{1,2}})(?:\s+минут\w*)?\s+(?P<h>\d{{1,2}}|час){tail}", text
+    ):
         minute = 15 if m["m"].startswith("ч") else int(m["m"])
         hour = 1 if m["h"] == "час" else int(m["h"])
         if 0 < minute < 60 and hour <= 24:

@@ -153,6 +153,9 @@ export class Conversation {
       case "refused":
         this.#refused(frame);
         break;
+      case "owner":
+        this.#tell.owner(frame.owner);
+        break;
       case "typing":
         this.#tell.typing(frame.author, Boolean(frame.on));
         break;

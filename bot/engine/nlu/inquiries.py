@@ -1,0 +1,82 @@
+"""More than one inquiry in one message: «верните деньги и отпишите меня»."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from bot.engine.nlu.model import Prediction
+from bot.engine.nlu.text import clean, words
+
+_JOINT = re.compile(
+    r"(?:[.!?;…]+|\n+)\s+"
+    r"|\s*,?\s+(?:а также|а ещё|а еще|и ещё|и еще|также|ещё и|еще и|плюс|кроме того|заодно|и заодно|и потом|а потом|и|and also|and then|and|also|plus"
+    r"|as well as|additionally|besides|oh and|another thing)\s+"
+    r"|\s*,\s+",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"[.!?;…\n]")
+PARTS_LIMIT = 4
+_SHORTEST = 2  # words in a part
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """A part of the message that asks one thing."""
+
+    text: str
+    start: int
+    end: int
+    prediction: Prediction
+
+
+def find_inquiries(
+    text: str, predict: Callable[[str], Prediction], talk: Collection[str], least: float
+) -> list[Inquiry]:
+    """The message's inquiries in order; one, the whole, unless two parts are surely about different things.
+
+    Args:
+        text: the message.
+        predict: the classifier.
+        talk: intents of mere talk; a greeting or thanks is no inquiry of its own.
+        least: probability that a part must reach.
+    """
+    whole = predict(text)
+    single = [Inquiry(text, 0, len(text), whole)]
+    if len(words(clean(text))) < 2 * _SHORTEST:
+        return single
+    sure: list[Inquiry] = []
+    for start, end in _parts(text):
+        part = text[start:end]
+        found = predict(part)
+        if found.rejected or found.intent in talk or found.confidence < least:
+            continue
+        if sure and sure[-1].prediction.intent == found.intent:
+            last = sure[-1]
+            sure[-1] = Inquiry(text[last.start : end], last.start, end, last.prediction)
+        else:
+            sure.append(Inquiry(part, start, end, found))
+    kinds = {i.prediction.intent for i in sure}
+    if len(kinds) < 2 or len(sure) > PARTS_LIMIT:
+        return single
+    # Two parts may tell of one thing in two ways: the whole's own answer must not be surer than both.
+    if not whole.rejected and whole.confidence > max(i.prediction.confidence for i in sure):
+        return single
+    return sure
+
+
+def _parts(text: str) -> list[tuple[int, int]]:
+    """Places of the parts between joints; a part too short to ask anything joins the one before it."""
+    cuts = [0]
+    for match in _JOINT.finditer(text):
+        cuts += [match.start() if not _SENTENCE.search(match.group()) else match.end(), match.end()]
+    cuts.append(len(text))
+    spans = [(cuts[i], cuts[i + 1]) for i in range(0, len(cuts) - 1, 2)]
+    joined: list[tuple[int, int]] = []
+    for start, end in spans:
+        if joined and len(words(clean(text[start:end]))) < _SHORTEST:
+            joined[-1] = (joined[-1][0], end)
+        elif end > start:
+            joined.append((start, end))
+    return joined if 2 <= len(joined) <= 8 else []

@@ -1,0 +1,59 @@
+"""`LanguageLayer`: repair of the text, then tokens with lemmas, as a Rasa tokenizer."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Text
+
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.nlu.tokenizers.tokenizer import Token, Tokenizer
+from rasa.shared.nlu.constants import TEXT
+from rasa.shared.nlu.training_data.message import Message
+
+from bot.engine.nlu.fingerprint import code_fingerprint
+from bot.engine.nlu.pipeline import pipeline
+from bot.engine.nlu.repair import repair
+from bot.engine.nlu.text import script_language
+
+REPAIRED = "repaired"  # {"text", "kind", "aligned"}; set only when something was put right
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_TOKENIZER, is_trainable=False)
+class LanguageLayer(Tokenizer):
+    """Tokens and lemmas from the spaCy pipeline of the message's language.
+
+    The output key `repaired` says what was put right (wrong layout, Latin letters for Russian, stretched
+    letters); the classifier reads the repaired text, tokens and entities keep the places of the original.
+    """
+
+    @staticmethod
+    def get_default_config() -> Dict[Text, Any]:
+        """The base class wants these keys."""
+        return {"intent_tokenization_flag": False, "intent_split_symbol": "_", "token_pattern": None}
+
+    @staticmethod
+    def required_packages() -> List[Text]:
+        """Libraries whose version is part of the fingerprint."""
+        return ["spacy", "pymorphy3"]
+
+    @classmethod
+    def fingerprint_addon(cls, config: Dict[str, Any]) -> Optional[str]:
+        """A change in any helper module or data file of this package counts."""
+        return code_fingerprint()
+
+    def process(self, messages: List[Message]) -> List[Message]:
+        """Repair, then tokenize."""
+        for message in messages:
+            text = message.get(TEXT)
+            if isinstance(text, str) and text:
+                fixed = repair(text)
+                if fixed.kind != "none":
+                    found = {"text": fixed.text, "kind": fixed.kind, "aligned": fixed.aligned}
+                    message.set(REPAIRED, found, add_to_output=True)
+        return super().process(messages)
+
+    def tokenize(self, message: Message, attribute: Text) -> List[Token]:
+        """Tokens of a text with their places and lemmas."""
+        text = message.get(attribute)
+        language = message.get("language") or script_language(text)
+        doc = pipeline("ru" if language == "ru" else "en")(text)
+        return [Token(t.text, t.idx, lemma=t.lemma_) for t in doc if not t.is_space]

@@ -1,0 +1,63 @@
+"""What one browser tab is owed: messages after the last it has, who owns the dialogue, who is typing."""
+
+from typing import Any
+
+from bot.channels import webchat as wire
+from bot.gateway.conversations import visible
+from bot.gateway.hub import Listener
+from core.db import Database
+from crm_bridge.models import Conversation, Message, Owner
+
+Frame = dict[str, Any]
+
+
+class Feed:
+    """Reads the log for one connection; remembers what it has told."""
+
+    def __init__(self, db: Database, conversation_id: str, after: int, ear: Listener) -> None:
+        self._db = db
+        self._conversation_id = conversation_id
+        self._after = after
+        self._ear = ear
+        self._owner: Owner | None = None
+        self._typing: str | None = None
+
+    async def welcome(self) -> Frame:
+        """The first frame."""
+        async with self._db.read() as session:
+            conversation = await session.get_one(Conversation, self._conversation_id)
+        self._owner = conversation.owner
+        return {
+            "type": "welcome",
+            "conversation_id": conversation.id,
+            "last_seq": conversation.last_seq,
+            "owner": conversation.owner,
+        }
+
+    async def news(self) -> list[Frame]:
+        """What happened since the last call, in order; nothing when all is told."""
+        async with self._db.read() as session:
+            messages = await visible(session, self._conversation_id, self._after)
+            conversation = await session.get_one(Conversation, self._conversation_id)
+        frames = [self._message(message) for message in messages]
+        if conversation.owner != self._owner:
+            self._owner = conversation.owner
+            frames.append({"type": "owner", "owner": self._owner})
+        if self._ear.typing != self._typing:
+            author = self._ear.typing or self._typing
+            self._typing = self._ear.typing
+            frames.append({"type": "typing", "author": author, "on": self._typing is not None})
+        return frames
+
+    def _message(self, message: Message) -> Frame:
+        assert message.seq is not None
+        self._after = message.seq
+        return wire.message_frame(
+            seq=message.seq,
+            id=message.id,
+            author=message.author,
+            text=message.text,
+            buttons=message.buttons,
+            at=message.created_at,
+            details=message.details or {},
+        )

@@ -1,0 +1,63 @@
+"""Makes the pictures of the documentation from the running product: `make screenshots`."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from playwright.async_api import BrowserContext, Page, async_playwright, expect
+
+from core.settings import ROOT
+from tests.browsing import launch
+from tests.product.running import Product, running_product, trained_models
+
+IMAGES = ROOT / "docs/img"
+DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+
+
+async def main() -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        async with running_product(Path(folder), trained_models()) as product, async_playwright() as playwright:
+            browser = await launch(playwright)
+            for scheme, lang, size, name in (
+                ("light", "ru", DESK, "chat-ru"),
+                ("dark", "en", DESK, "chat-en-dark"),
+                ("light", "ru", PHONE, "chat-phone"),
+            ):
+                context = await browser.new_context(
+                    viewport=size, color_scheme=scheme, locale=lang, timezone_id="Europe/Moscow"
+                )
+                await _chat(context, product, lang, IMAGES / f"{name}.png")
+                await context.close()
+            await browser.close()
+
+
+async def _chat(context: BrowserContext, product: Product, lang: str, picture: Path) -> None:
+    page = await context.new_page()
+    await page.goto(f"{product.base}/?lang={lang}")
+    await page.locator("zabota-chat").get_by_role("button").first.click()
+    contact, question, proof, answer = {
+        "ru": ("maria.sokolova@example.com", "гдэ мой закас 1001?", "шести цифр", "Заказ 1001"),
+        "en": ("james.miller@example.com", "Where is my order 1003?", "six-digit", "Order 1003"),
+    }[lang]
+    await _say(page, question, "код" if lang == "ru" else "code")
+    await _say(page, contact, proof)
+    outbox = await context.new_page()
+    await outbox.goto(f"{product.base}/demo/outbox?lang={lang}")
+    text = await outbox.locator("main").inner_text()
+    await outbox.screenshot(path=picture.with_stem(picture.stem + "-outbox"))
+    await outbox.close()
+    code = next(word for word in text.replace(".", " ").split() if word.isdigit() and len(word) == 6)
+    await _say(page, code, answer)
+    await page.screenshot(path=picture)
+
+
+async def _say(page: Page, text: str, expected: str) -> None:
+    field = page.locator("zabota-chat").get_by_role("textbox")
+    await field.fill(text)
+    await field.press("Enter")
+    await expect(page.locator("zabota-chat").get_by_role("log")).to_contain_text(expected, timeout=20_000)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
