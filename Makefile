@@ -11,16 +11,18 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 export UV
 APP := .venv/bin
 ENGINE_PYTHON := .venv-engine/bin/python
-ENGINE ?= light # light: without TensorFlow; tensorflow: with it, for DIET and TED
+# light: Rasa without TensorFlow; tensorflow: with it, for those who want DIET or TED. Remembered once chosen.
+ENGINE ?= $(shell cat .venv-engine/.variant 2>/dev/null || echo light)
 ENGINE_PROJECT := $(if $(filter tensorflow,$(ENGINE)),bot/engine/tensorflow,bot/engine)
+ENGINE_READY := .venv-engine/.ready-$(ENGINE)
 ARGS ?=
 
-.PHONY: help setup run train test test-fast lint format bench rasa doctor clean migration
+.PHONY: help setup run train test test-fast lint format bench rasa screenshots doctor clean migration
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.ready .venv-engine/.ready ## build both environments (ENGINE=tensorflow for DIET and TED)
+setup: .venv/.ready $(ENGINE_READY) ## build both environments (ENGINE=tensorflow for DIET and TED)
 
 run: setup ## start everything and print the addresses
 	@exec $(APP)/zabota up
@@ -36,6 +38,7 @@ lint: setup ## style, types, catalogues
 	$(APP)/ruff check .
 	$(APP)/ruff format --check .
 	$(APP)/mypy
+	$(APP)/mypy --config-file bot/engine/mypy.ini --python-executable $(ENGINE_PYTHON)
 
 format: setup ## let ruff put the code in order
 	$(APP)/ruff check --fix .
@@ -46,6 +49,9 @@ bench: setup ## measure, and print the goals beside the figures
 
 rasa: setup ## Rasa's own commands: make rasa ARGS="test nlu"
 	@$(ENGINE_PYTHON) -m bot.engine.cli $(ARGS)
+
+screenshots: setup scripts/.browser ## make the pictures in docs/img anew
+	@$(APP)/python -m scripts.screenshots
 
 doctor: setup ## what is wrong with this installation, in words
 	@$(APP)/zabota doctor
@@ -67,12 +73,12 @@ clean: ## remove environments, caches and trained models; data in var/ stays
 	 UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv $(UV) sync --quiet --frozen --no-python-downloads --python "$$python"
 	@touch $@
 
-.venv-engine/.ready: $(ENGINE_PROJECT)/pyproject.toml $(ENGINE_PROJECT)/uv.lock | $(UV)
+$(ENGINE_READY): $(ENGINE_PROJECT)/pyproject.toml $(ENGINE_PROJECT)/uv.lock | $(UV)
 	@python=$${PYTHON_ENGINE:-$$(scripts/find-python 3.10)} && \
 	 echo "Building the engine's environment with $$($$python --version) ..." && \
 	 UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv-engine $(UV) sync --quiet --frozen --no-python-downloads \
 	   --project $(ENGINE_PROJECT) --python "$$python"
-	@touch $@
+	@rm -f .venv-engine/.ready-* && echo $(ENGINE) > .venv-engine/.variant && touch $@
 
 scripts/.browser: scripts/find-browser .venv/.ready
 	@scripts/find-browser && touch $@

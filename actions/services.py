@@ -7,6 +7,7 @@ from typing import Self
 from core.clock import Clock
 from core.db import Database
 from core.settings import Settings
+from crm_bridge.demo import DemoNotices
 from crm_bridge.identity import Identities
 from crm_bridge.notices import Notices
 from crm_bridge.orders import Orders
@@ -28,10 +29,11 @@ class Services:
     def over(cls, settings: Settings, db: Database, clock: Clock) -> Self:
         """Everything over one database."""
         identities = Identities(db, clock, settings.verification_lasts, settings.time_zone)
+        notices = DemoNotices(db, clock) if settings.demo else Notices(db, clock)
         return cls(
             clock=clock,
             identities=identities,
-            verification=Verification(db, clock, identities, Notices(db, clock), settings.pepper),
+            verification=Verification(db, clock, identities, notices, settings.pepper),
             orders=Orders(db),
             time_zone=settings.time_zone,
             timeout=settings.action_timeout,

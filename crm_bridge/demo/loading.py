@@ -10,6 +10,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.db import Base, Database
+from crm_bridge.demo.calendar import catch_up
 from crm_bridge.demo.catalogue import price
 from crm_bridge.demo.orders import OrderPlan, played_order, random_orders
 from crm_bridge.demo.people import Person, people
@@ -26,6 +27,7 @@ from crm_bridge.models import (
 from crm_bridge.operations.once import Result, once
 
 SEED = 20261120
+KEY = "demo company"
 OTHERS = 640  # customers besides those one can play
 FIRST_NUMBER = 1013  # of their orders
 
@@ -44,13 +46,19 @@ class DemoSummary:
 
 
 async def load(db: Database, now: datetime, seed: int = SEED) -> DemoSummary:
-    """Put the demo company into the database, as of `now`. Does nothing when it is there already."""
+    """Put the demo company into the database, as of `now`.
+
+    When it is there already, its calendar is moved on by whole days: what is «on time» on the day of the
+    first start must not be late a week later.
+    """
     async with db.write() as session:
 
         async def run() -> Result:
             return await _load(session, now.replace(second=0, microsecond=0), seed)
 
-        done = await once(session, "demo company", "load_demo", now, run)
+        done = await once(session, KEY, "load_demo", now, run)
+        if done.repeated:
+            await catch_up(session, KEY, now)
     return DemoSummary(**done.result, loaded=not done.repeated)
 
 

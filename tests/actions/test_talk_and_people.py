@@ -26,7 +26,7 @@ async def test_not_understood_is_clarified_with_the_likeliest_and_then_people_he
     chat = await chats()
     ranking = [("return_item", 0.31), ("greet", 0.2), ("track_refund", 0.15), ("promo_code", 0.02)]
     [asked] = await chat.run("action_clarify", "это самое", ranking=ranking)
-    assert asked.text.startswith("Не уверен, что понял вас правильно.")
+    assert asked.text.startswith("Не уверена, что поняла вас правильно.")
     assert asked.buttons == {
         "Вернуть или обменять": "/return_item",
         "Когда вернут деньги": "/track_refund",

@@ -269,3 +269,21 @@ def test_surnames_have_the_right_gender(his: str, hers: str) -> None:
 
 def test_names_in_addresses() -> None:
     assert (latin("Соловьёва"), latin("O'Brien"), latin("Щукин")) == ("soloveva", "obrien", "schukin")
+
+
+async def test_the_calendar_moves_on_with_the_days(db: Database) -> None:
+    await load(db, NOW)
+    before = await _promised(db, "1001")
+    await load(db, NOW + timedelta(hours=23))
+    assert await _promised(db, "1001") == before
+    await load(db, NOW + timedelta(days=5, hours=2))
+    assert await _promised(db, "1001") == before + timedelta(days=5)
+    await load(db, NOW + timedelta(days=5, hours=3))
+    assert await _promised(db, "1001") == before + timedelta(days=5)
+
+
+async def _promised(db: Database, number: str) -> datetime:
+    async with db.read() as session:
+        promised = await session.scalar(select(Order.promised_at).where(Order.number == number))
+    assert promised is not None
+    return promised

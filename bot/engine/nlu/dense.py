@@ -31,7 +31,7 @@ class Dense:
         self._vector_weight, self._encoder_weight = vector_weight, encoder_weight
         self._encoders = dict(sorted(by_language.items()))
         self._spans: dict[str, tuple[int, int]] = {}
-        start = vectors.WIDTH if word_vectors is not None else 0
+        start = self.sentences = vectors.WIDTH if word_vectors is not None else 0  # first column of encoders
         for language, encoder in self._encoders.items():
             self._spans[language] = (start, start + encoder.width)
             start += encoder.width

@@ -12,7 +12,7 @@ import numpy as np
 
 from bot.engine.nlu import training
 from bot.engine.nlu.features import Vectoriser
-from bot.engine.nlu.linear import Linear, softmax
+from bot.engine.nlu.linear import Linear
 from bot.engine.nlu.memory import Memory
 from bot.engine.nlu.rejection import Rejection
 from bot.engine.nlu.text import clean, words
@@ -57,7 +57,7 @@ class IntentModel:
     memory: Memory
     options: Options
     report: dict[str, Any]
-    encode: Dense | None = None
+    dense: Dense | None = None
 
     @classmethod
     def fit(
@@ -65,23 +65,23 @@ class IntentModel:
         texts: Sequence[str],
         intents: Sequence[str],
         options: Options | None = None,
-        encode: Dense | None = None,
+        dense: Dense | None = None,
         background: Sequence[str] = (),
     ) -> IntentModel:
         """Train on examples; those of `out_of_scope` and `background` teach what to reject."""
-        return cls(**training.fit(texts, intents, options or Options(), encode, background), encode=encode)
+        return cls(**training.fit(texts, intents, options or Options(), dense, background), dense=dense)
 
-    def predict(self, text: str, ranking_length: int = 10, dense: np.ndarray | None = None) -> Prediction:
-        """Classify one message. `dense` spares encoding it again."""
+    def predict(self, text: str, ranking_length: int = 10) -> Prediction:
+        """Classify one message."""
         columns, values, unseen = self.vectoriser.row(words(clean(text)))
         scores = values @ self.linear.weights[columns].astype(np.float32) + self.linear.bias
-        if self.encode is not None:
-            row = self.encode([text])[0] if dense is None else dense
-            scores = scores + row @ self.linear.weights[self.vectoriser.size :]
-        else:
-            row = None
-        probability = softmax(scores * self.temperature)
-        similarity = self.memory.similarity_of(columns, values, row)
+        near = None
+        if self.dense is not None:
+            row = self.dense([text])[0]
+            scores = scores + row @ self.linear.weights[self.vectoriser.size :].astype(np.float32)
+            near = row[self.dense.sentences :] if self.dense.sentences < self.dense.width else None
+        probability = training.probabilities(scores[None], self.linear.classes, self.temperature)[0]
+        similarity = self.memory.similarity_of(columns, values, near)
         signals, best = training.signals(
             scores[None], probability[None], self.linear.classes, self.memory, similarity[None],
             np.array([unseen]), np.array([len(columns)]),
@@ -114,12 +114,12 @@ class IntentModel:
             "examples": self.memory.texts,
             "example_intents": self.memory.intents,
             "report": self.report,
-            "dense": self.encode.describe() if self.encode is not None else None,
+            "dense": self.dense.describe() if self.dense is not None else None,
         }
         (folder / "intents.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path, encode: Dense | None = None) -> IntentModel:
+    def load(cls, folder: Path, dense: Dense | None = None) -> IntentModel:
         """Read what `save` wrote.
 
         Raises:
@@ -132,14 +132,14 @@ class IntentModel:
             vectoriser = Vectoriser.from_arrays(arrays)
             linear = Linear(facts["classes"], arrays["weights"], arrays["bias"])
             memory = Memory.from_arrays(arrays, facts["examples"], facts["example_intents"])
-        if facts["dense"] != (encode.describe() if encode is not None else None):
+        if facts["dense"] != (dense.describe() if dense is not None else None):
             raise ValueError(
                 f"the model was trained with the dense features {facts['dense']}, installed are "
-                f"{encode.describe() if encode is not None else None}; train it again"
+                f"{dense.describe() if dense is not None else None}; train it again"
             )
         return cls(
             vectoriser, linear, facts["temperature"], Rejection.from_json(facts["rejection"]),
-            memory, Options(**facts["options"]), facts["report"], encode,
+            memory, Options(**facts["options"]), facts["report"], dense,
         )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ import numpy as np
 SIGNALS = (
     "top",  # log-odds of the best intent's calibrated probability
     "margin",  # best minus second-best probability
-    "background",  # log-odds of the background class, when there is one
+    "background",  # decision value of the background class, when there is one
     "decision",  # best decision value, before calibration
     "runner_up",  # second-best decision value
     "nearest",  # cosine to the nearest training example of any intent

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from bot.engine.nlu import memory as memories
+from bot.engine.nlu.dense import Dense
 from bot.engine.nlu.features import Vectoriser
-from bot.engine.nlu.linear import calibration_error, fit_linear, fit_temperature, softmax
+from bot.engine.nlu.linear import Linear, calibration_error, fit_linear, fit_temperature, softmax
 from bot.engine.nlu.memory import Memory
 from bot.engine.nlu.rejection import fit_rejection, never
 
 OUT_OF_SCOPE = "out_of_scope"
+ENOUGH_OUT_OF_SCOPE = 30  # examples; with as many of its own a company needs no background sentences
+TOO_LIKE = 0.6  # cosine by words
 MADE_UP_WEIGHT = 0.3  # an intent left out of a fold resembles its neighbours more than real strangers do
 
-Encode = Callable[[Sequence[str]], np.ndarray]  # texts -> dense rows
+
+def probabilities(scores: np.ndarray, classes: list[str], temperature: float) -> np.ndarray:
+    """Calibrated probabilities [rows, classes] among the intents; the background class has none of them."""
+    inside = np.where([c == OUT_OF_SCOPE for c in classes], -np.inf, scores)
+    return softmax(inside * temperature)
 
 
 def signals(
@@ -34,13 +42,12 @@ def signals(
     rows = np.arange(len(scores))
     is_background = np.array([c == OUT_OF_SCOPE for c in classes])
     inside = np.where(is_background, -np.inf, scores)
-    p = np.where(is_background, 0.0, probability)
     best = inside.argmax(1)
-    top = p[rows, best]
-    rest = p.copy()
+    top = probability[rows, best]
+    rest = probability.copy()
     rest[rows, best] = 0
     second = np.sort(inside, axis=1)[:, -2] if (~is_background).sum() > 1 else np.full(len(rows), -1.0)
-    background = probability[:, is_background].sum(1)
+    background = scores[:, is_background].max(1) if is_background.any() else np.full(len(rows), -1.0)
     owner = memory.owners(classes)
     foreign = is_background[owner] & (owner >= 0)
     own = similarity[:, ~foreign].max(1) if (~foreign).any() else np.zeros(len(rows))
@@ -48,7 +55,7 @@ def signals(
     strange = similarity[:, foreign].max(1) if foreign.any() else np.zeros(len(rows))
     table = np.stack(
         [
-            _log_odds(top), top - rest.max(1), _log_odds(background), inside[rows, best], second,
+            _log_odds(top), top - rest.max(1), background, inside[rows, best], second,
             own, agreement, strange, unseen, np.log1p(features),
         ],
         axis=1,
@@ -61,126 +68,107 @@ def _log_odds(p: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(p / (1 - p)))
 
 
+@dataclass
+class _Rows:
+    """The training examples in every shape that training needs."""
+
+    texts: list[str]
+    labels: np.ndarray
+    made_up: np.ndarray  # background sentences, not the company's own examples
+    sparse: sparse.csr_matrix
+    unseen: np.ndarray
+    near: np.ndarray | None  # the encoder's columns, for the nearest example
+    table: sparse.csr_matrix  # what the classifier learns from
+    span: tuple[int, int]  # the lemma block's columns
+
+    def memory(self, index: np.ndarray) -> Memory:
+        """The examples of some rows as neighbours."""
+        near = None if self.near is None else self.near[index]
+        texts = [self.texts[i] for i in index]
+        return memories.build(texts, self.labels[index].tolist(), self.sparse[index], self.span, near)
+
+
 def fit(
     texts: Sequence[str],
     intents: Sequence[str],
     options: Any,
-    encode: Encode | None,
+    dense: Dense | None,
     background: Sequence[str],
 ) -> dict[str, Any]:
-    """Everything an `IntentModel` is made of, but the encoder."""
+    """Everything an `IntentModel` is made of, but the dense features."""
     started = time.perf_counter()
     real = len(texts)
-    texts = [*texts, *background]
-    labels = np.array([*intents, *[OUT_OF_SCOPE] * len(background)])
-    made_up = np.arange(len(texts)) >= real
-    vectoriser = Vectoriser.fit(texts)
-    matrix, unseen = vectoriser.rows(texts)
-    dense = encode(texts) if encode is not None else None
-    table = _joined(matrix, dense)
-    span = vectoriser.span("lemmas")
-    held = _held_out(texts, labels, made_up, matrix, dense, table, unseen, span, options)
-    linear = fit_linear(table, labels, options.cost, options.seed)
-    memory = memories.build(texts[:real], labels[:real], matrix[:real], span, _head(dense, real))
+    background = _strangers(background, texts, intents)
+    vectoriser, rows = _prepare([*texts, *background], [*intents, *[OUT_OF_SCOPE] * len(background)], real, dense)
+    held = _held_out(rows, options)
+    linear = fit_linear(rows.table, rows.labels, options.cost, options.seed)
     report = {
         "examples": real,
         "background": len(background),
-        "intents": len(set(labels.tolist()) - {OUT_OF_SCOPE}),
-        "features": int(table.shape[1]),
+        "intents": len(set(intents) - {OUT_OF_SCOPE}),
+        "features": int(rows.table.shape[1]),
         **held.pop("report"),
         "train_seconds": round(time.perf_counter() - started, 3),
     }
-    return {
-        "vectoriser": vectoriser, "linear": linear, "memory": memory, "options": options, "report": report, **held
-    }  # fmt: skip
+    memory = rows.memory(np.arange(real))
+    return {"vectoriser": vectoriser, "linear": linear, "memory": memory, "options": options, "report": report, **held}
 
 
-def _head(dense: np.ndarray | None, rows: int) -> np.ndarray | None:
-    return None if dense is None else dense[:rows]
+def _strangers(background: Sequence[str], texts: Sequence[str], intents: Sequence[str]) -> list[str]:
+    """The background sentences that are needed and are strange here.
+
+    None when the company has out-of-scope examples enough of its own. Not those that say what an intent's example
+    says: a company that wants greetings answered has an intent for them.
+    """
+    if not background or sum(i == OUT_OF_SCOPE for i in intents) >= ENOUGH_OUT_OF_SCOPE:
+        return []
+    vectoriser = Vectoriser.fit([*texts, *background])
+    matrix, _ = vectoriser.rows([*texts, *background])
+    first, last = vectoriser.span("words")
+    rows = matrix[:, first:last]
+    nearest = (rows[len(texts) :] @ rows[: len(texts)].T).max(axis=1).toarray().ravel()
+    return [b for b, similarity in zip(background, nearest) if similarity < TOO_LIKE]
 
 
-def _joined(matrix: sparse.csr_matrix, dense: np.ndarray | None) -> sparse.csr_matrix:
-    if dense is None:
-        return matrix
-    return sparse.hstack([matrix, sparse.csr_matrix(dense)], format="csr")
+def _prepare(texts: list[str], labels: list[str], real: int, dense: Dense | None) -> tuple[Vectoriser, _Rows]:
+    vectoriser = Vectoriser.fit(texts)
+    matrix, unseen = vectoriser.rows(texts)
+    near, table = None, matrix
+    if dense is not None:
+        columns = dense(texts)
+        table = sparse.hstack([matrix, sparse.csr_matrix(columns)], format="csr")
+        near = columns[:, dense.sentences :] if dense.sentences < dense.width else None
+    made_up = np.arange(len(texts)) >= real
+    span = vectoriser.span("lemmas")
+    return vectoriser, _Rows(texts, np.array(labels), made_up, matrix, unseen, near, table, span)
 
 
-def _held_out(
-    texts: Sequence[str],
-    labels: np.ndarray,
-    made_up: np.ndarray,
-    matrix: sparse.csr_matrix,
-    dense: np.ndarray | None,
-    table: sparse.csr_matrix,
-    unseen: np.ndarray,
-    span: tuple[int, int],
-    options: Any,
-) -> dict[str, Any]:
+@dataclass
+class _Fold:
+    """Rows that a fold's classifier did not see, and its scores for them."""
+
+    rows: np.ndarray
+    gone: np.ndarray  # whether the row's intent was left out altogether
+    linear: Linear
+    memory: Memory
+    scores: np.ndarray
+
+
+def _held_out(rows: _Rows, options: Any) -> dict[str, Any]:
     """Temperature and rejection, learnt from rows their fold's classifier did not see.
 
     A fold leaves out its share of the examples and some intents altogether; the examples of those are
     messages out of scope for it.
     """
-    names = sorted(set(labels.tolist()) - {OUT_OF_SCOPE})
-    random = np.random.default_rng(options.seed)
-    fold = _folds(labels, options.folds, random)
-    smallest = min((int((labels == n).sum()) for n in names), default=0)
+    names = sorted(set(rows.labels.tolist()) - {OUT_OF_SCOPE})
+    smallest = min((int((rows.labels == n).sum()) for n in names), default=0)
     if len(names) < 2 or smallest < 2:
         return {"temperature": 4.0, "rejection": never(), "report": {}}
-    order = random.permutation(len(names))
-    dropped_each = int(len(names) * options.left_out) if len(names) >= 5 else 0
-    parts = []
-    for k in range(options.folds):
-        dropped = {names[i] for i in order[k * dropped_each : (k + 1) * dropped_each]}
-        gone = np.isin(labels, sorted(dropped))
-        train = (fold != k) & ~gone
-        test = (fold == k) | gone
-        if len(set(labels[train].tolist()) - {OUT_OF_SCOPE}) < 2:
-            continue
-        linear = fit_linear(table[train], labels[train], options.cost, options.seed)
-        index = np.flatnonzero(train)
-        memory = memories.build(
-            [texts[i] for i in index],
-            labels[index],
-            matrix[index],
-            span,
-            None if dense is None else dense[index],
-        )
-        rows = np.flatnonzero(test)
-        parts.append((rows, linear, memory, linear.scores(table[rows]), gone[rows]))
-    temperature = _temperature(parts, labels)
-    collected: dict[str, list[np.ndarray]] = {
-        "signals": [],
-        "outside": [],
-        "right": [],
-        "weight": [],
-        "top": [],
-    }
-    for rows, linear, memory, scores, gone in parts:
-        probability = softmax(scores * temperature)
-        for piece in np.array_split(np.arange(len(rows)), max(1, len(rows) // 1000)):
-            picked = rows[piece]
-            similarity = memory.similarities(
-                matrix[picked], _head(None if dense is None else dense[picked], len(picked))
-            )
-            count = np.diff(matrix[picked].indptr)
-            values, best = signals(
-                scores[piece], probability[piece], linear.classes, memory, similarity, unseen[picked], count
-            )
-            outside = gone[piece] | (labels[picked] == OUT_OF_SCOPE)
-            collected["signals"].append(values)
-            collected["outside"].append(outside)
-            collected["right"].append(~outside & (np.array(linear.classes)[best] == labels[picked]))
-            collected["weight"].append(np.where(gone[piece] | made_up[picked], MADE_UP_WEIGHT, 1.0))
-            collected["top"].append(probability[piece, best])
-    data = {name: np.concatenate(values) for name, values in collected.items()}
+    folds = list(_fold_fits(rows, names, options))
+    temperature = _temperature(folds, rows.labels)
+    data = _judged(rows, folds, temperature)
     rejection = fit_rejection(
-        data["signals"],
-        data["outside"],
-        data["right"],
-        data["weight"],
-        options.expected_out_of_scope,
-        options.seed,
+        data["signals"], data["outside"], data["right"], data["weight"], options.expected_out_of_scope, options.seed
     )
     rejected = rejection.score(data["signals"]) > rejection.threshold
     inside, outside = ~data["outside"], data["outside"]
@@ -193,6 +181,45 @@ def _held_out(
     return {"temperature": temperature, "rejection": rejection, "report": report}
 
 
+def _fold_fits(rows: _Rows, names: list[str], options: Any) -> Iterator[_Fold]:
+    random = np.random.default_rng(options.seed)
+    fold = _folds(rows.labels, options.folds, random)
+    order = random.permutation(len(names))
+    dropped_each = int(len(names) * options.left_out) if len(names) >= 5 else 0
+    for k in range(options.folds):
+        dropped = [names[i] for i in order[k * dropped_each : (k + 1) * dropped_each]]
+        gone = np.isin(rows.labels, dropped)
+        train = np.flatnonzero((fold != k) & ~gone)
+        test = np.flatnonzero((fold == k) | gone)
+        if len(set(rows.labels[train].tolist()) - {OUT_OF_SCOPE}) < 2:
+            continue
+        linear = fit_linear(rows.table[train], rows.labels[train], options.cost, options.seed)
+        yield _Fold(test, gone[test], linear, rows.memory(train), linear.scores(rows.table[test]))
+
+
+def _judged(rows: _Rows, folds: Sequence[_Fold], temperature: float) -> dict[str, np.ndarray]:
+    """Signals and truths of all held-out rows, a thousand at a time."""
+    out: dict[str, list[np.ndarray]] = {n: [] for n in ("signals", "outside", "right", "weight", "top")}
+    for f in folds:
+        probability = probabilities(f.scores, f.linear.classes, temperature)
+        for piece in np.array_split(np.arange(len(f.rows)), max(1, len(f.rows) // 1000)):
+            picked = f.rows[piece]
+            labels = rows.labels[picked]
+            matrix = rows.sparse[picked]
+            similarity = f.memory.similarities(matrix, None if rows.near is None else rows.near[picked])
+            values, best = signals(
+                f.scores[piece], probability[piece], f.linear.classes, f.memory, similarity,
+                rows.unseen[picked], np.diff(matrix.indptr),
+            )  # fmt: skip
+            outside = f.gone[piece] | (labels == OUT_OF_SCOPE)
+            out["signals"].append(values)
+            out["outside"].append(outside)
+            out["right"].append(~outside & (np.array(f.linear.classes)[best] == labels))
+            out["weight"].append(np.where(f.gone[piece] | rows.made_up[picked], MADE_UP_WEIGHT, 1.0))
+            out["top"].append(probability[piece, best])
+    return {name: np.concatenate(values) for name, values in out.items()}
+
+
 def _folds(labels: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
     """A fold number for every row, spread evenly inside each label."""
     fold = np.zeros(len(labels), dtype=int)
@@ -202,14 +229,15 @@ def _folds(labels: np.ndarray, count: int, random: np.random.Generator) -> np.nd
     return fold
 
 
-def _temperature(parts: list[Any], labels: np.ndarray) -> float:
+def _temperature(folds: Sequence[_Fold], labels: np.ndarray) -> float:
     scores, targets = [], []
-    for rows, linear, _, values, gone in parts:
-        keep = ~gone & (labels[rows] != OUT_OF_SCOPE)
-        columns = {c: i for i, c in enumerate(linear.classes)}
-        keep &= np.isin(labels[rows], linear.classes)
-        scores.append(values[keep])
-        targets.append(np.array([columns[i] for i in labels[rows[keep]]], dtype=int))
+    for f in folds:
+        known = labels[f.rows]
+        keep = ~f.gone & (known != OUT_OF_SCOPE) & np.isin(known, f.linear.classes)
+        column = {c: i for i, c in enumerate(f.linear.classes)}
+        inside = np.where([c == OUT_OF_SCOPE for c in f.linear.classes], -1e3, f.scores)
+        scores.append(inside[keep])
+        targets.append(np.array([column[i] for i in known[keep]], dtype=int))
     width = max(s.shape[1] for s in scores)
     padded = [np.pad(s, ((0, 0), (0, width - s.shape[1])), constant_values=-1e3) for s in scores]
     return fit_temperature(np.vstack(padded), np.concatenate(targets))
