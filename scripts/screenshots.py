@@ -17,7 +17,10 @@ DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 async def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        async with running_product(Path(folder), trained_models()) as product, async_playwright() as playwright:
+        async with (
+            running_product(Path(folder), trained_models()) as product,
+            async_playwright() as playwright,
+        ):
             browser = await launch(playwright)
             for scheme, lang, size, name in (
                 ("light", "ru", DESK, "chat-ru"),
@@ -47,8 +50,10 @@ async def _chat(context: BrowserContext, product: Product, lang: str, picture: P
     text = await outbox.locator("main").inner_text()
     await outbox.screenshot(path=picture.with_stem(picture.stem + "-outbox"))
     await outbox.close()
+    await page.bring_to_front()
     code = next(word for word in text.replace(".", " ").split() if word.isdigit() and len(word) == 6)
     await _say(page, code, answer)
+    await page.wait_for_timeout(800)  # the new lines slide in
     await page.screenshot(path=picture)
 
 

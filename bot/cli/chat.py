@@ -14,6 +14,7 @@ from rich.console import Console
 from core.settings import Settings
 
 console = Console(highlight=False)
+LAST_LINES = 0.3  # seconds after the first line of an answer: an answer may have several
 NAMES = {"assistant": "Zabota", "agent": "Agent", "system": "—"}
 
 
@@ -35,7 +36,6 @@ class _Talk:
         self._language = language
         self._as_json = as_json
         self._buttons: list[dict[str, str]] = []
-        self._open: set[str] = set()  # sent, and not answered yet
         self._answered = asyncio.Event()
 
     async def run(self) -> None:
@@ -47,6 +47,7 @@ class _Talk:
                 await ws.send_json({"type": "hello", "visitor": session["visitor"], "after": 0})
                 reading = asyncio.create_task(self._show(ws))
                 await self._type(ws)
+                await asyncio.sleep(LAST_LINES)
                 reading.cancel()
 
     async def _type(self, ws: aiohttp.ClientWebSocketResponse) -> None:
@@ -57,6 +58,7 @@ class _Talk:
             await ws.send_json(self._frame(line.strip()))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._answered.wait(), 60)
+                await asyncio.sleep(LAST_LINES)
 
     def _prompt(self) -> str:
         if sys.stdin.isatty():
@@ -79,7 +81,7 @@ class _Talk:
                 self._print(frame)
             elif frame["type"] == "refused":
                 console.print(frame["text"], style="yellow")
-            if frame["type"] == "refused" or (frame["type"] == "typing" and not frame["on"]):
+            if frame["type"] == "refused" or (frame.get("author") in NAMES and frame["type"] == "message"):
                 self._answered.set()
 
     def _print(self, frame: dict[str, Any]) -> None:

@@ -12,6 +12,8 @@ from core.clock import Clock
 from core.texts import DEFAULT_LANGUAGE
 from crm_bridge.models import Author, Conversation, Message, MessageState
 
+PAGE = 200  # messages read at once
+
 
 class Conversations:
     """Finds, opens, and writes down."""
@@ -90,15 +92,13 @@ async def next_seq(session: AsyncSession, conversation_id: str) -> int:
     return taken
 
 
-async def visible(
-    session: AsyncSession, conversation_id: str, after: int, limit: int = 200
-) -> Sequence[Message]:
-    """What the customer may see after a sequence number, in order."""
+async def visible(session: AsyncSession, conversation_id: str, after: int) -> Sequence[Message]:
+    """What the customer may see after a sequence number, in order; at most a page of it."""
     return (
         await session.scalars(
             select(Message)
             .where(Message.conversation_id == conversation_id, Message.seq > after)
             .order_by(Message.seq)
-            .limit(limit)
+            .limit(PAGE)
         )
     ).all()

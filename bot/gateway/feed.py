@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from sqlalchemy import select
+
 from bot.channels import webchat as wire
-from bot.gateway.conversations import visible
+from bot.gateway.conversations import PAGE, visible
 from bot.gateway.hub import Listener
 from core.db import Database
 from crm_bridge.models import Conversation, Message, Owner
@@ -36,17 +38,26 @@ class Feed:
 
     async def news(self) -> list[Frame]:
         """What happened since the last call, in order; nothing when all is told."""
-        async with self._db.read() as session:
-            messages = await visible(session, self._conversation_id, self._after)
-            conversation = await session.get_one(Conversation, self._conversation_id)
-        frames = [self._message(message) for message in messages]
-        if conversation.owner != self._owner:
-            self._owner = conversation.owner
-            frames.append({"type": "owner", "owner": self._owner})
+        frames = await self._from_log() if self._ear.log_grew else []
         if self._ear.typing != self._typing:
             author = self._ear.typing or self._typing
             self._typing = self._ear.typing
             frames.append({"type": "typing", "author": author, "on": self._typing is not None})
+        return frames
+
+    async def _from_log(self) -> list[Frame]:
+        self._ear.log_grew = False
+        async with self._db.read() as session:
+            messages = await visible(session, self._conversation_id, self._after)
+            owner = await session.scalar(
+                select(Conversation.owner).where(Conversation.id == self._conversation_id)
+            )
+        frames = [self._message(message) for message in messages]
+        if len(messages) == PAGE:
+            self._ear.log_grew = True
+        if owner != self._owner:
+            self._owner = owner
+            frames.append({"type": "owner", "owner": owner})
         return frames
 
     def _message(self, message: Message) -> Frame:

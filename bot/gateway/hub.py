@@ -12,6 +12,7 @@ class Listener:
     """One connection's ear."""
 
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    log_grew: bool = True  # there may be something in the log that was not read yet
     typing: str | None = None  # who is typing at the moment
 
 
@@ -36,6 +37,7 @@ class Hub:
     def publish(self, conversation_id: str) -> None:
         """There is something new in the log."""
         for ear in self._ears.get(conversation_id, ()):
+            ear.log_grew = True
             ear.news.set()
 
     def typing(self, conversation_id: str, author: str | None) -> None:

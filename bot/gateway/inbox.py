@@ -37,12 +37,12 @@ class InboxDoor:
         Raises:
             StaleButton: the press names no button that may still be pressed in `conversation_id`.
         """
-        if await self._known(event):
-            return False
+        if isinstance(event.content, ButtonPress) and await self._known(event):
+            return False  # its button is used up, and that must not refuse the repeat
         try:
             async with self._db.write() as session:
                 await self._store(session, event, conversation_id)
-        except IntegrityError:  # the same event arrived twice at once
+        except IntegrityError:
             if await self._known(event):
                 return False
             raise

@@ -6,7 +6,7 @@ by priority and then in the order they were added; a job that is not yet due hol
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -104,6 +104,6 @@ class ClaimableQueue(JobQueue, Protocol):
 
     async def next_due(self, kinds: Sequence[str]) -> datetime | None: ...
 
-    def ear(self) -> asyncio.Event:
-        """An event that is set when work of this process has arrived; each worker has its own."""
+    def ear(self, kinds: Collection[str]) -> asyncio.Event:
+        """An event that is set when this process has added work of these kinds; each worker has its own."""
         ...

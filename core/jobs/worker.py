@@ -35,7 +35,7 @@ class Worker:
         self._chance = chance
         self._slots = concurrency
         self._running: set[asyncio.Task[None]] = set()
-        self._ear = queue.ear()
+        self._ear = queue.ear(self._handlers)
 
     async def run(self) -> None:
         """Work until cancelled; then let running jobs end."""

@@ -7,9 +7,42 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.db import Base, UtcDateTime
-from crm_bridge.models import Checkpoint, Operation, Order, Payment, Shipment
+from crm_bridge.models import (
+    Appointment,
+    Asset,
+    Checkpoint,
+    Document,
+    Interaction,
+    LoyaltyEntry,
+    Operation,
+    Order,
+    Payment,
+    Refund,
+    Review,
+    SavedMethod,
+    Shipment,
+    Slot,
+    Subscription,
+    Ticket,
+)
 
-DATED = (Order, Shipment, Checkpoint, Payment)
+DATED = (  # consent is left where it was given: its records are never changed
+    Order,
+    Shipment,
+    Checkpoint,
+    Payment,
+    Refund,
+    SavedMethod,
+    Subscription,
+    LoyaltyEntry,
+    Asset,
+    Slot,
+    Appointment,
+    Ticket,
+    Review,
+    Document,
+    Interaction,
+)
 
 
 async def catch_up(session: AsyncSession, key: str, now: datetime) -> timedelta:
@@ -31,7 +64,9 @@ async def catch_up(session: AsyncSession, key: str, now: datetime) -> timedelta:
 async def _shift(session: AsyncSession, table: type[Base], by: timedelta) -> None:
     columns = table.__table__.c
     dates = [column.name for column in columns if isinstance(column.type, UtcDateTime)]
-    rows = (await session.execute(select(columns.id, *(columns[name] for name in dates)))).all()
+    latest_first = columns[dates[0]].desc()  # no two slots of a place may begin at once, not even on the way
+    query = select(columns.id, *(columns[name] for name in dates)).order_by(latest_first)
+    rows = (await session.execute(query)).all()
     if not rows:
         return
     moved = [

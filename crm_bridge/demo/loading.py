@@ -4,16 +4,16 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import Any
 
-from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.db import Base, Database
+from core.db import Database
 from crm_bridge.demo.calendar import catch_up
 from crm_bridge.demo.catalogue import price
+from crm_bridge.demo.inserting import Row, insert_for_ids, insert_rows
 from crm_bridge.demo.orders import OrderPlan, played_order, random_orders
 from crm_bridge.demo.people import Person, people
+from crm_bridge.demo.relations import load_relations
 from crm_bridge.models import (
     Checkpoint,
     ContactKind,
@@ -30,8 +30,6 @@ SEED = 20261120
 KEY = "demo company"
 OTHERS = 640  # customers besides those one can play
 FIRST_NUMBER = 1013  # of their orders
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +57,20 @@ async def load(db: Database, now: datetime, seed: int = SEED) -> DemoSummary:
         done = await once(session, KEY, "load_demo", now, run)
         if done.repeated:
             await catch_up(session, KEY, now)
+        await load_relations(session, now.replace(second=0, microsecond=0), seed)
     return DemoSummary(**done.result, loaded=not done.repeated)
 
 
 async def _load(session: AsyncSession, now: datetime, seed: int) -> Result:
     rng = Random(seed)  # noqa: S311
     crowd = list(people(rng, now, OTHERS))
-    customer_ids = await _insert_for_ids(
+    customer_ids = await insert_for_ids(
         session, Customer, [_customer(person) for person in crowd], by="external_ref"
     )
     contacts = [
         row for person, id_ in zip(crowd, customer_ids, strict=True) for row in _contacts(id_, person)
     ]
-    await _insert(session, ContactPoint, contacts)
+    await insert_rows(session, ContactPoint, contacts)
     plans = _number(_plans(rng, now, crowd, customer_ids))
     await _insert_orders(session, plans)
     return {
@@ -82,24 +81,6 @@ async def _load(session: AsyncSession, now: datetime, seed: int) -> Result:
     }
 
 
-async def _insert(session: AsyncSession, table: type[Base], rows: list[Row]) -> None:
-    await session.execute(insert(table), rows)
-
-
-async def _insert_for_ids(
-    session: AsyncSession, table: type[Customer] | type[Order] | type[Shipment], rows: list[Row], by: str
-) -> list[int]:
-    """Insert rows; gives their ids in the same order. `by` is a column that tells the rows apart.
-
-    RETURNING would do it too, but SQLAlchemy then sends SQLite one statement a row.
-    """
-    known = await session.scalar(select(func.max(table.id))) or 0
-    await _insert(session, table, rows)
-    query = select(table.__table__.c[by], table.id).where(table.id > known)
-    ids = {row[0]: row[1] for row in await session.execute(query)}
-    return [ids[row[by]] for row in rows]
-
-
 def _customer(person: Person) -> Row:
     return {
         "external_ref": person.ref,
@@ -108,6 +89,7 @@ def _customer(person: Person) -> Row:
         "family_name": person.family,
         "language": person.place.language,
         "time_zone": person.place.zone,
+        "city": person.place.city,
         "created_at": person.since,
     }
 
@@ -146,12 +128,12 @@ def _number(plans: list[Sold]) -> list[Sold]:
 
 
 async def _insert_orders(session: AsyncSession, plans: list[Sold]) -> None:
-    ids = await _insert_for_ids(session, Order, [_order(*plan) for plan in plans], by="number")
+    ids = await insert_for_ids(session, Order, [_order(*plan) for plan in plans], by="number")
     owned = list(zip(ids, (plan for _, _, plan in plans), strict=True))
-    await _insert(session, OrderItem, [row for id_, plan in owned for row in _items(id_, plan)])
-    await _insert(session, Payment, [_payment(id_, plan) for id_, plan in owned])
+    await insert_rows(session, OrderItem, [row for id_, plan in owned for row in _items(id_, plan)])
+    await insert_rows(session, Payment, [_payment(id_, plan) for id_, plan in owned])
     sent = [(id_, plan) for id_, plan in owned if plan.journey.checkpoints]
-    parcels = await _insert_for_ids(
+    parcels = await insert_for_ids(
         session, Shipment, [_shipment(id_, plan) for id_, plan in sent], by="order_id"
     )
     met = [
@@ -159,7 +141,7 @@ async def _insert_orders(session: AsyncSession, plans: list[Sold]) -> None:
         for parcel, (_, plan) in zip(parcels, sent, strict=True)
         for kind, place, at in plan.journey.checkpoints
     ]
-    await _insert(session, Checkpoint, met)
+    await insert_rows(session, Checkpoint, met)
 
 
 def _order(number: str, customer_id: int, plan: OrderPlan) -> Row:

@@ -1,30 +1,64 @@
 """The tables of the customer relation, one noun a file."""
 
+from crm_bridge.models.appointment import Appointment, AppointmentState, Slot
+from crm_bridge.models.asset import Asset
+from crm_bridge.models.consent_record import ConsentRecord, Decision, Purpose
 from crm_bridge.models.contact_point import ContactKind, ContactPoint
 from crm_bridge.models.conversation import Conversation, ConversationStatus, Owner
 from crm_bridge.models.customer import Customer
+from crm_bridge.models.document import Document, DocumentKind
+from crm_bridge.models.erasure import ErasureReceipt
 from crm_bridge.models.identity import Identity, Proof
+from crm_bridge.models.import_run import ImportRun, ImportState
+from crm_bridge.models.interaction import Direction, Interaction, InteractionKind
+from crm_bridge.models.loyalty import LoyaltyAccount, LoyaltyEntry, LoyaltyReason
+from crm_bridge.models.merge import FoundBy, Merge, MergeProposal, ProposalState
 from crm_bridge.models.message import Author, Message, MessageState
 from crm_bridge.models.notice import Notice, NoticeChannel
 from crm_bridge.models.operation import Operation
 from crm_bridge.models.order import CLOSED, DeliveryMethod, Order, OrderItem, OrderState
 from crm_bridge.models.payment import Payment, PaymentMethod, PaymentState
+from crm_bridge.models.refund import Refund, RefundState
+from crm_bridge.models.review import Review
+from crm_bridge.models.saved_method import SavedMethod
 from crm_bridge.models.shipment import DELAYS, Checkpoint, CheckpointKind, Shipment
+from crm_bridge.models.subscription import Period, Subscription, SubscriptionState
+from crm_bridge.models.ticket import UNSOLVED, Ticket, TicketKind, TicketPriority, TicketState
 from crm_bridge.models.verification_code import Throttle, VerificationCode
 
 __all__ = [
     "CLOSED",
     "DELAYS",
+    "UNSOLVED",
+    "Appointment",
+    "AppointmentState",
+    "Asset",
     "Author",
     "Checkpoint",
     "CheckpointKind",
+    "ConsentRecord",
     "ContactKind",
     "ContactPoint",
     "Conversation",
     "ConversationStatus",
     "Customer",
+    "Decision",
     "DeliveryMethod",
+    "Direction",
+    "Document",
+    "DocumentKind",
+    "ErasureReceipt",
+    "FoundBy",
     "Identity",
+    "ImportRun",
+    "ImportState",
+    "Interaction",
+    "InteractionKind",
+    "LoyaltyAccount",
+    "LoyaltyEntry",
+    "LoyaltyReason",
+    "Merge",
+    "MergeProposal",
     "Message",
     "MessageState",
     "Notice",
@@ -37,8 +71,22 @@ __all__ = [
     "Payment",
     "PaymentMethod",
     "PaymentState",
+    "Period",
     "Proof",
+    "ProposalState",
+    "Purpose",
+    "Refund",
+    "RefundState",
+    "Review",
+    "SavedMethod",
     "Shipment",
+    "Slot",
+    "Subscription",
+    "SubscriptionState",
     "Throttle",
+    "Ticket",
+    "TicketKind",
+    "TicketPriority",
+    "TicketState",
     "VerificationCode",
 ]

@@ -38,7 +38,7 @@ class Message(Base):
     __tablename__ = "message"
     __table_args__ = (
         UniqueConstraint("conversation_id", "seq"),
-        Index("ix_message_conversation", "conversation_id", "created_at"),
+        Index("ix_message_conversation", "conversation_id", "created_at", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)

@@ -44,7 +44,7 @@ class Order(Base):
     """An order. `number` is stored as `crm_bridge.orders.order_number` writes it."""
 
     __tablename__ = "orders"  # ORDER is a word of SQL
-    __table_args__ = (Index("ix_orders_customer", "customer_id", "placed_at"),)
+    __table_args__ = (Index("ix_orders_customer", "customer_id", "placed_at", "id"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     customer_id: Mapped[int] = mapped_column(BigId, ForeignKey("customer.id", ondelete="CASCADE"))

@@ -56,7 +56,7 @@ class Checkpoint(Base):
     """One thing that happened to a parcel."""
 
     __tablename__ = "checkpoint"
-    __table_args__ = (Index("ix_checkpoint_shipment", "shipment_id", "at"),)
+    __table_args__ = (Index("ix_checkpoint_shipment", "shipment_id", "at", "id"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     shipment_id: Mapped[int] = mapped_column(BigId, ForeignKey("shipment.id", ondelete="CASCADE"))

@@ -28,8 +28,9 @@ class Options:
 
     cost: float = 0.3
     folds: int = 3
-    left_out: float = 0.2  # share of the intents that a fold does not see, to learn rejection from
-    expected_out_of_scope: float = 0.3  # share of messages outside every intent, expected in use
+    left_out: float = 0.25  # share of the intents that a fold does not see, to learn rejection from
+    expected_out_of_scope: float = 0.07  # share of messages outside every intent, expected in use
+    threads: int = 2
     seed: int = 7
 
 

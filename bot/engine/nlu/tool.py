@@ -18,8 +18,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bot.engine.nlu.metrics import Answer, figures
-from bot.engine.nlu.training import OUT_OF_SCOPE
+from bot.engine.nlu.blas import choose_kernels
+
+choose_kernels()  # before NumPy
+
+from bot.engine.nlu.metrics import Answer, figures  # noqa: E402
+from bot.engine.nlu.training import OUT_OF_SCOPE  # noqa: E402
 
 _EVERY = 50  # rows between two progress lines
 

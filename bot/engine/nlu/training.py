@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from bot.engine.nlu.rejection import fit_rejection, never
 OUT_OF_SCOPE = "out_of_scope"
 ENOUGH_OUT_OF_SCOPE = 30  # examples; with as many of its own a company needs no background sentences
 TOO_LIKE = 0.6  # cosine by words
+SHARE_WITHOUT_REAL = 0.5  # made-up strangers are easier than real ones: rejection must be set more strictly
 MADE_UP_WEIGHT = 0.3  # an intent left out of a fold resembles its neighbours more than real strangers do
 
 
@@ -76,10 +78,17 @@ class _Rows:
     labels: np.ndarray
     made_up: np.ndarray  # background sentences, not the company's own examples
     sparse: sparse.csr_matrix
-    unseen: np.ndarray
     near: np.ndarray | None  # the encoder's columns, for the nearest example
     table: sparse.csr_matrix  # what the classifier learns from
     span: tuple[int, int]  # the lemma block's columns
+    words: tuple[int, int]  # the word block's
+
+    def unseen_by(self, known: np.ndarray, matrix: sparse.csr_matrix) -> np.ndarray:
+        """Share of each row's words that a fold's training rows do not have."""
+        part = matrix[:, slice(*self.words)]
+        strange = sparse.csr_matrix((~known[part.indices], part.indices, part.indptr), shape=part.shape)
+        total = np.diff(part.indptr)
+        return np.asarray(strange.sum(axis=1)).ravel() / np.maximum(total, 1)
 
     def memory(self, index: np.ndarray) -> Memory:
         """The examples of some rows as neighbours."""
@@ -100,8 +109,10 @@ def fit(
     real = len(texts)
     background = _strangers(background, texts, intents)
     vectoriser, rows = _prepare([*texts, *background], [*intents, *[OUT_OF_SCOPE] * len(background)], real, dense)
-    held = _held_out(rows, options)
-    linear = fit_linear(rows.table, rows.labels, options.cost, options.seed)
+    with ThreadPoolExecutor(max(1, options.threads)) as pool:  # liblinear lets go of the interpreter's lock
+        final = pool.submit(fit_linear, rows.table, rows.labels, options.cost, options.seed)
+        held = _held_out(rows, options, pool)
+        linear = final.result()
     report = {
         "examples": real,
         "background": len(background),
@@ -132,7 +143,7 @@ def _strangers(background: Sequence[str], texts: Sequence[str], intents: Sequenc
 
 def _prepare(texts: list[str], labels: list[str], real: int, dense: Dense | None) -> tuple[Vectoriser, _Rows]:
     vectoriser = Vectoriser.fit(texts)
-    matrix, unseen = vectoriser.rows(texts)
+    matrix, _ = vectoriser.rows(texts)
     near, table = None, matrix
     if dense is not None:
         columns = dense(texts)
@@ -140,7 +151,8 @@ def _prepare(texts: list[str], labels: list[str], real: int, dense: Dense | None
         near = columns[:, dense.sentences :] if dense.sentences < dense.width else None
     made_up = np.arange(len(texts)) >= real
     span = vectoriser.span("lemmas")
-    return vectoriser, _Rows(texts, np.array(labels), made_up, matrix, unseen, near, table, span)
+    named = np.array(labels)
+    return vectoriser, _Rows(texts, named, made_up, matrix, near, table, span, vectoriser.span("words"))
 
 
 @dataclass
@@ -151,24 +163,29 @@ class _Fold:
     gone: np.ndarray  # whether the row's intent was left out altogether
     linear: Linear
     memory: Memory
+    known: np.ndarray  # bool [columns of the word block]: whether the fold's training rows have the feature
     scores: np.ndarray
 
 
-def _held_out(rows: _Rows, options: Any) -> dict[str, Any]:
+def _held_out(rows: _Rows, options: Any, pool: ThreadPoolExecutor) -> dict[str, Any]:
     """Temperature and rejection, learnt from rows their fold's classifier did not see.
 
-    A fold leaves out its share of the examples and some intents altogether; the examples of those are
-    messages out of scope for it.
+    Where the company has few out-of-scope examples of its own, a fold also leaves out some intents altogether:
+    their examples are out of scope for it. With enough real ones they only do harm: they resemble the
+    intents that stay more than real strangers do.
     """
     names = sorted(set(rows.labels.tolist()) - {OUT_OF_SCOPE})
     smallest = min((int((rows.labels == n).sum()) for n in names), default=0)
     if len(names) < 2 or smallest < 2:
         return {"temperature": 4.0, "rejection": never(), "report": {}}
-    folds = list(_fold_fits(rows, names, options))
+    folds = _fold_fits(rows, names, options, pool)
     temperature = _temperature(folds, rows.labels)
     data = _judged(rows, folds, temperature)
+    share = options.expected_out_of_scope
+    if not _has_enough(rows):
+        share = max(share, SHARE_WITHOUT_REAL)
     rejection = fit_rejection(
-        data["signals"], data["outside"], data["right"], data["weight"], options.expected_out_of_scope, options.seed
+        data["signals"], data["outside"], data["right"], data["weight"], share, options.seed
     )
     rejected = rejection.score(data["signals"]) > rejection.threshold
     inside, outside = ~data["outside"], data["outside"]
@@ -181,20 +198,24 @@ def _held_out(rows: _Rows, options: Any) -> dict[str, Any]:
     return {"temperature": temperature, "rejection": rejection, "report": report}
 
 
-def _fold_fits(rows: _Rows, names: list[str], options: Any) -> Iterator[_Fold]:
+def _fold_fits(rows: _Rows, names: list[str], options: Any, pool: ThreadPoolExecutor) -> list[_Fold]:
     random = np.random.default_rng(options.seed)
     fold = _folds(rows.labels, options.folds, random)
     order = random.permutation(len(names))
-    dropped_each = int(len(names) * options.left_out) if len(names) >= 5 else 0
-    for k in range(options.folds):
+    dropped_each = 0 if _has_enough(rows) or len(names) < 5 else int(len(names) * options.left_out)
+
+    def fit_one(k: int) -> _Fold | None:
         dropped = [names[i] for i in order[k * dropped_each : (k + 1) * dropped_each]]
         gone = np.isin(rows.labels, dropped)
         train = np.flatnonzero((fold != k) & ~gone)
         test = np.flatnonzero((fold == k) | gone)
         if len(set(rows.labels[train].tolist()) - {OUT_OF_SCOPE}) < 2:
-            continue
+            return None
         linear = fit_linear(rows.table[train], rows.labels[train], options.cost, options.seed)
-        yield _Fold(test, gone[test], linear, rows.memory(train), linear.scores(rows.table[test]))
+        known = np.asarray(rows.sparse[train, slice(*rows.words)].sum(axis=0)).ravel() > 0
+        return _Fold(test, gone[test], linear, rows.memory(train), known, linear.scores(rows.table[test]))
+
+    return [f for f in pool.map(fit_one, range(options.folds)) if f is not None]
 
 
 def _judged(rows: _Rows, folds: Sequence[_Fold], temperature: float) -> dict[str, np.ndarray]:
@@ -209,7 +230,7 @@ def _judged(rows: _Rows, folds: Sequence[_Fold], temperature: float) -> dict[str
             similarity = f.memory.similarities(matrix, None if rows.near is None else rows.near[picked])
             values, best = signals(
                 f.scores[piece], probability[piece], f.linear.classes, f.memory, similarity,
-                rows.unseen[picked], np.diff(matrix.indptr),
+                rows.unseen_by(f.known, matrix), np.diff(matrix.indptr),
             )  # fmt: skip
             outside = f.gone[piece] | (labels == OUT_OF_SCOPE)
             out["signals"].append(values)
@@ -218,6 +239,11 @@ def _judged(rows: _Rows, folds: Sequence[_Fold], temperature: float) -> dict[str
             out["weight"].append(np.where(f.gone[piece] | rows.made_up[picked], MADE_UP_WEIGHT, 1.0))
             out["top"].append(probability[piece, best])
     return {name: np.concatenate(values) for name, values in out.items()}
+
+
+def _has_enough(rows: _Rows) -> bool:
+    """Whether the company has out-of-scope examples enough of its own."""
+    return bool((rows.labels == OUT_OF_SCOPE).sum() - rows.made_up.sum() >= ENOUGH_OUT_OF_SCOPE)
 
 
 def _folds(labels: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,86 @@
+"""What the product asks of a CRM, whichever CRM it is."""
+
+from datetime import datetime
+from typing import Protocol
+
+from crm_bridge.adapters.values import (
+    Capabilities,
+    Contact,
+    Deal,
+    Kind,
+    Note,
+    Page,
+    Received,
+    Ticket,
+    Values,
+    WebhookHint,
+)
+
+
+class CrmAdapter(Protocol):
+    """One account in one CRM.
+
+    Every call may raise `RateLimited`, `Unavailable` or `AuthFailed`; those that write also `Refused` and
+    `Uncertain`.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def project(self, values: Values) -> Values:
+        """What the CRM would give back if it held these values. It may know fewer fields than we do."""
+        ...
+
+    async def get_contact(self, remote_id: str) -> Contact:
+        """The contact as it is now.
+
+        Raises:
+            NotFound
+        """
+        ...
+
+    async def find_contact(self, *, phone: str = "", email: str = "") -> tuple[Contact, ...]:
+        """Everybody with this phone (E.164) or this e-mail."""
+        ...
+
+    async def upsert_contact(self, values: Values, remote_id: str | None = None) -> Contact:
+        """Change the given values of a contact, or make one; how the CRM holds it then.
+
+        Changing is repeatable. Making is not: look with `find_contact` before doing it, or doing it again.
+
+        Raises:
+            NotFound: there is no such contact to change.
+            Conflict: the CRM has such a contact already.
+        """
+        ...
+
+    async def list_changed(self, kind: Kind, since: datetime | None, cursor: str | None) -> Page:
+        """The page after `cursor` of what changed at or after `since`; of everything when it is None.
+
+        Records may come twice and in any order. None that stays unchanged meanwhile is left out.
+        """
+        ...
+
+    async def get_order(self, remote_id: str) -> Deal:
+        """An order, deal or opportunity as it is now.
+
+        Raises:
+            NotFound
+        """
+        ...
+
+    async def create_ticket(self, ticket: Ticket) -> str:
+        """Make a ticket, or find the one that was made with this key. Its id."""
+        ...
+
+    async def append_note(self, note: Note) -> str:
+        """Write a note, or find the one that was written with this key. Its id."""
+        ...
+
+    def verify_webhook(self, received: Received) -> tuple[WebhookHint, ...]:
+        """What a webhook tells to look at again.
+
+        Raises:
+            Forged
+        """
+        ...
