@@ -14,7 +14,7 @@ import structlog
 SAID = frozenset({"text", "body", "contact", "code", "name", "phone", "email", "payload", "title"})
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _DIGITS = re.compile(r"\+?\d(?:[\s().-]?\d){8,18}")
-_NAMED = frozenset({"timestamp", "event", "level"})
+_NAMED = frozenset({"timestamp", "level"})
 
 
 def redact(text: str) -> str:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from alembic import command
 
-import crm_bridge.models  # noqa: F401 - imported for their tables
+from bot.tables import MODULES
 from core.migrations import config, upgrade
 
 
 def main() -> None:
+    assert MODULES, "imported for their tables"
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite+aiosqlite:///{Path(folder) / 'empty.db'}"
         upgrade(url)

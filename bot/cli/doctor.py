@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.cli.training import ENGINE_PYTHON
 from bot.registry import Registry, TamperedModel
 from core.db import Database
-from core.settings import Settings
+from core.settings import ROOT, Settings
 
 console = Console(highlight=False)
 
@@ -94,8 +94,14 @@ def _model(settings: Settings) -> Finding:
     return Finding("model", True, live.name)
 
 
+def _demo(settings: Settings) -> Finding:
+    public = settings.host not in ("127.0.0.1", "localhost", "::1")
+    advice = "The demo shows one-time codes on a page. Set ZABOTA_DEMO=false, or listen on 127.0.0.1."
+    return Finding("demo", not (settings.demo and public), "on" if settings.demo else "off", advice)
+
+
 def _disk(settings: Settings) -> Finding:
-    place = settings.var if settings.var.exists() else settings.models
+    place = settings.var if settings.var.exists() else ROOT
     free = shutil.disk_usage(place).free / 1e9
     return Finding("free disk space", free > 1, f"{free:.1f} GB", "Less than 1 GB is left: make room.")
 
@@ -112,7 +118,7 @@ def _answers(name: str, url: Callable[[Settings], str]) -> Callable[[Settings], 
 
 
 def _checks() -> Iterator[Callable[[Settings], Finding]]:
-    yield from (_engine_environment, _database, _model, _disk)
+    yield from (_engine_environment, _database, _model, _demo, _disk)
     yield _answers("engine", lambda s: f"http://127.0.0.1:{s.engine_port}/webhooks/zabota/health")
     yield _answers("actions", lambda s: f"http://127.0.0.1:{s.actions_port}/health")
     yield _answers("gateway", lambda s: f"http://127.0.0.1:{s.port}/health")

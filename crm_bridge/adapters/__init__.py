@@ -1,7 +1,7 @@
 """CRMs that companies have already, behind one port.
 
-`port.CrmAdapter` is what the product asks of them; `accounts.Builder` makes an adapter of what an administrator
-wrote. One module a CRM, and `rest` for those that none was written for.
+`port.CrmAdapter` is what the product asks of them; `accounts.Builder` makes an adapter of what an
+administrator wrote. One module a CRM, and `rest` for those that none was written for.
 """
 
 from crm_bridge.adapters.accounts import AnyAccount, Builder

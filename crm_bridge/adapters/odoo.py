@@ -1,7 +1,7 @@
 """Odoo 19 and newer, JSON-2. Source: github.com/odoo/documentation, developer/reference/external_api.rst.
 
-`POST /json/2/<model>/<method>`; every call is one transaction. A person has one name, without parts. Times are
-UTC without a zone; an empty field is `false`. A ticket is a record of `helpdesk.ticket` or, without the
+`POST /json/2/<model>/<method>`; every call is one transaction. A person has one name, without parts. Times
+are UTC without a zone; an empty field is `false`. A ticket is a record of `helpdesk.ticket` or, without the
 Enterprise edition, of `project.task`; an order a `sale.order`.
 """
 
@@ -60,7 +60,7 @@ class Odoo:
         self._options = options
 
     def project(self, values: Values) -> Values:
-        """Names are joined and parted again, so «Анна Мария» «Петрова» comes back as «Анна» «Мария Петрова»."""
+        """Names are joined and parted: «Анна Мария» «Петрова» comes back as «Анна» «Мария Петрова»."""
         given, family = _parted(_full_name(values))
         held = {
             Field.GIVEN_NAME: given,

@@ -1,0 +1,55 @@
+"""An administrator at the command line."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bot.cli.main import app
+from bot.registry import Registry, TamperedModel
+
+run = CliRunner().invoke
+
+
+def test_every_command_explains_itself() -> None:
+    listed = run(app, ["--help"]).output
+    for command in ("up", "train", "chat", "doctor"):
+        assert command in listed
+        assert run(app, [command, "--help"]).exit_code == 0
+
+
+def test_the_doctor_says_what_is_wrong_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ZABOTA_VAR", str(tmp_path / "var"))
+    monkeypatch.setenv("ZABOTA_MODELS", str(tmp_path / "models"))
+    for name in ("ZABOTA_PORT", "ZABOTA_ENGINE_PORT", "ZABOTA_ACTIONS_PORT"):
+        monkeypatch.setenv(name, "1")
+    result = run(app, ["doctor", "--json"])
+    assert result.exit_code == 1
+    findings = {finding["what"]: finding for finding in json.loads(result.output)}
+    assert not findings["model"]["well"]
+    assert "zabota train" in findings["model"]["advice"]
+    assert not findings["gateway"]["well"]
+    assert not findings["database"]["well"]
+
+
+def test_chat_says_when_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZABOTA_PORT", "1")
+    result = run(app, ["chat"])
+    assert result.exit_code == 1
+    assert "make run" in result.output
+
+
+def test_the_newest_registered_model_is_live_and_a_changed_one_is_refused(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    assert registry.live() is None
+    for name in ("a.tar.gz", "b.tar.gz"):
+        (tmp_path / name).write_text(name)
+        registry.add(tmp_path / name, datetime.now(UTC), 1.0)
+    assert registry.live() == tmp_path / "b.tar.gz"
+    (tmp_path / "b.tar.gz").write_text("something else")
+    with pytest.raises(TamperedModel):
+        registry.live()
