@@ -17,7 +17,7 @@ ENGINE_PROJECT := $(if $(filter tensorflow,$(ENGINE)),bot/engine/tensorflow,bot/
 ENGINE_READY := .venv-engine/.ready-$(ENGINE)
 ARGS ?=
 
-.PHONY: help setup run train test test-fast lint format bench rasa screenshots doctor clean migration
+.PHONY: help setup run train test test-fast lint format bench bench-nlu rasa screenshots doctor clean migration
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ format: setup ## let ruff put the code in order
 
 bench: setup ## measure, and print the goals beside the figures
 	$(APP)/python -m bench.foundation
+
+bench-nlu: setup ## the published benchmarks of understanding: make bench-nlu DATA=folder
+	$(APP)/python -m bench.nlu $(DATA) $(ARGS)
 
 rasa: setup ## Rasa's own commands: make rasa ARGS="test nlu"
 	@$(ENGINE_PYTHON) -m bot.engine.cli $(ARGS)

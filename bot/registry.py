@@ -4,16 +4,26 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from core.settings import ROOT
+
+ENGINE = ROOT / "bot/engine"
 
 
 @dataclass(frozen=True)
 class Model:
-    """One trained model. `sha256` is of the archive: a model is code, and only our own is loaded."""
+    """One trained model.
+
+    `sha256` is of the archive: a model is code, and only our own is loaded. `engine` names the code it was
+    trained with: a model is read by the very code that wrote it.
+    """
 
     file: str
     sha256: str
+    engine: str
     trained_at: str
     seconds: float
 
@@ -31,13 +41,15 @@ class Registry:
 
     def add(self, archive: Path, trained_at: datetime, seconds: float) -> Model:
         """Register an archive in the folder and make it live."""
-        model = Model(archive.name, digest(archive), trained_at.isoformat(), round(seconds, 1))
+        model = Model(
+            archive.name, digest(archive), engine_version(), trained_at.isoformat(), round(seconds, 1)
+        )
         models = [entry for entry in self._read()["models"] if entry["file"] != model.file]
         self._write({"live": model.file, "models": [*models, asdict(model)]})
         return model
 
     def live(self) -> Path | None:
-        """The archive to serve; None when none was trained.
+        """The archive to serve; None when none was trained, or the engine has changed since.
 
         Raises:
             TamperedModel
@@ -46,7 +58,7 @@ class Registry:
         for entry in known["models"]:
             if entry["file"] == known["live"]:
                 archive: Path = self.folder / entry["file"]
-                if not archive.exists():
+                if not archive.exists() or entry.get("engine") != engine_version():
                     return None
                 if digest(archive) != entry["sha256"]:
                     raise TamperedModel(archive.name)
@@ -65,6 +77,17 @@ class Registry:
         fresh = self._path.with_suffix(".new")
         fresh.write_text(json.dumps(known, indent=1))
         fresh.replace(self._path)
+
+
+@cache
+def engine_version() -> str:
+    """Names the code that makes and reads models: a digest of the engine's files and locked libraries."""
+    files = sorted(path for pattern in ("*.py", "nlu/**/*", "uv.lock") for path in ENGINE.glob(pattern))
+    whole = hashlib.sha256()
+    for file in files:
+        if file.is_file() and file.suffix != ".pyc":
+            whole.update(file.read_bytes())
+    return whole.hexdigest()[:16]
 
 
 def digest(archive: Path) -> str:

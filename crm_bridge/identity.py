@@ -5,7 +5,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import Clock
@@ -137,7 +137,8 @@ class Identities:
         Returns:
             The customer's id, or None.
         """
-        known = select(Customer.id).where(Customer.external_ref == user_id)
+        meant = func.coalesce(Customer.merged_into_id, Customer.id)
+        known = select(meant).where(Customer.external_ref == user_id)
         customer_id = (await session.execute(known)).scalar_one_or_none()
         if customer_id is None:
             await self.unlink(session, identity_id)

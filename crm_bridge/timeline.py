@@ -29,11 +29,9 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
-    text,
     tuple_,
     union_all,
 )
-from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -58,6 +56,7 @@ from crm_bridge.models import (
     Ticket,
 )
 from crm_bridge.money import Money
+from crm_bridge.sql import as_text
 
 PAGE_LIMIT = 200
 
@@ -180,17 +179,10 @@ async def page(
 
 @cache
 def _query(kinds: tuple[EventKind, ...], after: EventKind | None) -> TextualSelect:
-    """The union, as text: composing it takes ten times longer than running it."""
+    """The union of the arms, composed once."""
     found = union_all(*(select(_ARMS[kind](after).subquery()) for kind in kinds)).subquery()
     order = found.c.at.desc(), found.c.kind, found.c.number_id.desc(), found.c.text_id.desc()
-    composed = select(found).order_by(*order).limit(bindparam("page", type_=Integer))
-    sql = str(composed.compile(dialect=DefaultDialect(paramstyle="named")))
-    typed = [bindparam("customer", type_=BigInteger), bindparam("page", type_=Integer)]
-    if ":at" in sql:
-        typed.append(bindparam("at", type_=UtcDateTime))
-    if ":id" in sql:
-        typed.append(bindparam("id", type_=String if after is EventKind.MESSAGE else BigInteger))
-    return text(sql).bindparams(*typed).columns(*found.c)
+    return as_text(select(found).order_by(*order).limit(bindparam("page", type_=Integer)))
 
 
 def _event(row: Any) -> Event:
@@ -229,7 +221,7 @@ def _arm(
     is_text = table is Message
 
     def build(after: EventKind | None) -> Select[Any]:
-        query = select(
+        columns: list[Any] = [
             literal_column(f"'{kind.value}'", String).label("kind"),
             cast(literal_column("0") if is_text else table.id, BigInteger).label("number_id"),
             cast(table.id if is_text else literal_column("''"), String).label("text_id"),
@@ -240,7 +232,8 @@ def _arm(
             cast(minor, BigInteger).label("minor"),
             cast(currency, String).label("currency"),
             cast(number, BigInteger).label("number"),
-        )
+        ]
+        query = select(*columns)
         mine = whose(query) if whose else query.where(table.customer_id == _customer)
         if after is not None:
             mine = mine.where(_beyond(kind, at, table.id, after))

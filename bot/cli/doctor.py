@@ -90,7 +90,8 @@ def _model(settings: Settings) -> Finding:
         advice = "It is not the file that was trained here. Train again: `zabota train`."
         return Finding("model", False, f"{file} has been changed", advice)
     if live is None:
-        return Finding("model", False, "none", "Train one: `zabota train`.")
+        found = "none that was trained with this version of the engine"
+        return Finding("model", False, found, "Train one: `zabota train`.")
     return Finding("model", True, live.name)
 
 

@@ -42,14 +42,17 @@ class Header:
 
 
 class EspoHmac:
-    """EspoCRM's signature: base64 of `key:HMAC-SHA256("<method> /<path>")`, the MAC in bytes."""
+    """EspoCRM's signature: base64 of `key:HMAC-SHA256("<method> /<resource>")`, the MAC in bytes.
+
+    The resource is the path without `api/v1` and without the query.
+    """
 
     def __init__(self, key: str, secret: str) -> None:
         self._key = key
         self._secret = secret.encode()
 
     async def sign(self, request: Request) -> Request:
-        message = f"{request.method} /{request.path}".encode()
+        message = f"{request.method} /{request.path.removeprefix('api/v1/')}".encode()
         mac = hmac.new(self._secret, message, hashlib.sha256).digest()
         value = base64.b64encode(self._key.encode() + b":" + mac).decode()
         return replace(request, headers={**request.headers, "X-Hmac-Authorization": value})

@@ -1,9 +1,9 @@
 """Bitrix24 REST. Source: github.com/bitrix24/b24restdocs at 5988ed1 (2026-08-21).
 
 Only `crm.item.*` for records: `crm.contact.*`, `crm.deal.*` and `crm.activity.add` are deprecated. A ticket
-is a to-do (`crm.activity.todo.add`) beside the contact, a note a comment in the time line. An incoming webhook
-has its secret in the address; an application sends its token in the body. Every method is a POST, reading
-ones too.
+is a to-do (`crm.activity.todo.add`) beside the contact, a note a comment in the time line. An incoming
+webhook has its secret in the address; an application sends its token in the body. Every method is a POST,
+reading ones too.
 """
 
 import hmac

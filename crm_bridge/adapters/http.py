@@ -171,7 +171,7 @@ class CrmHttp:
         try:
             async with self._session.request(
                 request.method,
-                self._address + request.path,
+                self._address + request.path.lstrip("/"),
                 params=request.params or None,
                 json=request.body,
                 headers=request.headers,

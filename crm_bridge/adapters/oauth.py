@@ -1,4 +1,4 @@
-"""OAuth 2.0 tokens that expire and are renewed. A refresh token serves once: never lose it, or use it twice."""
+"""OAuth 2.0 tokens that expire and are renewed. A refresh token serves once: it is not lost or used twice."""
 
 import asyncio
 from dataclasses import dataclass, replace

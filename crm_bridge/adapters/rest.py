@@ -179,7 +179,7 @@ def _described_deals(shape: RestShape) -> Deals:
 
 
 def _fill(path: str, remote_id: str) -> str:
-    return path.replace("{id}", quote(remote_id, safe="")).lstrip("/")
+    return path.replace("{id}", quote(remote_id, safe=""))
 
 
 def _at(data: Any, place: str | None) -> Any:

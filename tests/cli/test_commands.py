@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli.main import app
-from bot.registry import Registry, TamperedModel
+from bot.registry import Registry, TamperedModel, engine_version
 
 run = CliRunner().invoke
 
@@ -50,6 +50,10 @@ def test_the_newest_registered_model_is_live_and_a_changed_one_is_refused(tmp_pa
         (tmp_path / name).write_text(name)
         registry.add(tmp_path / name, datetime.now(UTC), 1.0)
     assert registry.live() == tmp_path / "b.tar.gz"
+    known = (tmp_path / "registry.json").read_text()
+    (tmp_path / "registry.json").write_text(known.replace(engine_version(), "older"))
+    assert registry.live() is None  # the engine has changed since: `zabota up` trains anew
+    (tmp_path / "registry.json").write_text(known)
     (tmp_path / "b.tar.gz").write_text("something else")
     with pytest.raises(TamperedModel):
         registry.live()

@@ -16,7 +16,7 @@ import psutil
 from aiohttp.test_utils import unused_port
 
 from bot.cli.training import train
-from bot.registry import Registry
+from bot.registry import Registry, engine_version
 from core.clock import SystemClock
 from core.db import Database
 from core.migrations import upgrade_async
@@ -37,10 +37,9 @@ def trained_models() -> Path:
 
 
 def _made_from() -> str:
-    files = [ROOT / "config.yml", ROOT / "domain.yml", ROOT / "bot/engine/uv.lock"]
-    for pattern in ("data/**/*.yml", "bot/engine/**/*.py", "bot/engine/nlu/data/**/*"):
-        files += sorted(path for path in ROOT.glob(pattern) if path.is_file())
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    files = [ROOT / "config.yml", ROOT / "domain.yml", *sorted(ROOT.glob("data/**/*.yml"))]
+    data = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    return f"{engine_version()}-{data}"
 
 
 @dataclass

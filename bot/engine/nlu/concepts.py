@@ -14,6 +14,11 @@ from bot.engine.nlu.text import clean, words
 
 _FILE = Path(__file__).parent / "data" / "concepts.txt"
 _LONGEST = 5  # words in a phrase
+_NEGATION_REACH = 4  # words
+_NEGATIONS = frozenset(
+    "не ни нет без хватит прекратите перестаньте no not never don't dont doesn't didn't won't can't cannot stop"
+    " without isn't aren't haven't hasn't wasn't".split()
+)
 
 
 @lru_cache(maxsize=1)
@@ -32,11 +37,17 @@ def _phrases() -> dict[str, tuple[str, ...]]:
 
 
 def concepts_of(tokens: list[str]) -> list[str]:
-    """Concepts of a message's words, in order, phrases included; a concept may stand several times."""
+    """Concepts of a message's words, in order, phrases included; `!name` too where a negation stands shortly before."""
     table = _phrases()
     forms = [lemma(t) for t in tokens]
     found: list[str] = []
+    negated_until = -1
     for start in range(len(forms)):
+        if tokens[start] in _NEGATIONS:
+            negated_until = start + _NEGATION_REACH
         for length in range(1, min(_LONGEST, len(forms) - start) + 1):
-            found += table.get(" ".join(forms[start : start + length]), ())
+            names = table.get(" ".join(forms[start : start + length]), ())
+            found += names
+            if names and start <= negated_until and tokens[start] not in _NEGATIONS:
+                found += [f"!{name}" for name in names]
     return found

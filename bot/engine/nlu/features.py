@@ -17,9 +17,10 @@ import numpy as np
 from scipy import sparse
 
 from bot.engine.nlu.concepts import concepts_of
+from bot.engine.nlu.glossary import in_russian
 from bot.engine.nlu.morphology import lemma
 from bot.engine.nlu.sentiment import weigh
-from bot.engine.nlu.text import clean, words
+from bot.engine.nlu.text import clean, is_cyrillic, words
 
 Ids = np.ndarray  # uint32, one entry an occurrence
 
@@ -72,6 +73,16 @@ def character_ids(tokens: list[str]) -> Ids:
     return np.concatenate([_character_ids(t) for t in tokens]) if tokens else _array([])
 
 
+def bridge_ids(tokens: list[str]) -> Ids:
+    """Russian dictionary forms, of English words by the glossary: what one language's examples teach, both know."""
+    forms = set()
+    for token in tokens:
+        russian = token if is_cyrillic(token) else in_russian(token)
+        if russian:
+            forms.add(lemma(russian))
+    return _array([crc32(b"b" + f.encode()) for f in sorted(forms)])
+
+
 def concept_ids(tokens: list[str]) -> Ids:
     """Concepts, and every unordered pair of different ones."""
     names = sorted({*concepts_of(tokens), *_mood(tokens)})
@@ -90,6 +101,7 @@ BLOCKS = (
     Block("lemmas", 1.0, 2, lemma_ids),
     Block("characters", 1.0, 1, character_ids),
     Block("concepts", 1.0, 2, concept_ids),
+    Block("bridge", 1.0, 2, bridge_ids),
 )
 
 

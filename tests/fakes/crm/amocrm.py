@@ -57,7 +57,9 @@ class FakeAmoCrm(FakeCrm):
         limit = int(asked["limit"])
         assert limit <= 250
         since = asked.get("filter[updated_at][from]")
-        found = self.changed(self._records(request), datetime.fromtimestamp(int(since), UTC) if since else None)
+        found = self.changed(
+            self._records(request), datetime.fromtimestamp(int(since), UTC) if since else None
+        )
         if "query" in asked:
             found = [each for each in found if asked["query"] in f"{each.given} {each.phones} {each.emails}"]
         found.sort(key=lambda each: (each.updated_at, int(each.id)))

@@ -21,7 +21,7 @@ from crm_bridge.adapters.values import Field
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Json = dict[str, Any]
-Any_ = TypeVar("Any_")
+Kept = TypeVar("Kept")
 
 
 class Fault(StrEnum):
@@ -82,7 +82,7 @@ class FakeCrm(ABC):
     orders: dict[str, Order] = field(default_factory=dict)
     tickets: list[Made] = field(default_factory=list)
     notes: list[Made] = field(default_factory=list)
-    faults: deque[Fault] = field(default_factory=deque)
+    faults: deque[Fault | None] = field(default_factory=deque)
     down: bool = False  # 503 to everything
     shuffled: bool = False  # pages come in a wrong order
     asked: list[str] = field(default_factory=list)  # "METHOD path" of every request
@@ -131,7 +131,9 @@ class FakeCrm(ABC):
         """Somebody in the company changes a person."""
         self.people[remote_id] = replace(self.people[remote_id], **change, updated_at=self.now)
 
-    def sell(self, contact_id: str, title: str = "Чайник", amount: str = "1499.00", stage: str = "NEW") -> str:
+    def sell(
+        self, contact_id: str, title: str = "Чайник", amount: str = "1499.00", stage: str = "NEW"
+    ) -> str:
         remote_id = self.next_id()
         self.orders[remote_id] = Order(remote_id, title, stage, amount, contact_id, self.now)
         return remote_id
@@ -152,14 +154,14 @@ class FakeCrm(ABC):
         self.routes(app.router)
         return app
 
-    def page(self, records: Sequence[Any_], start: int, size: int) -> list[Any_]:
+    def page(self, records: Sequence[Kept], start: int, size: int) -> list[Kept]:
         """A page, in the order that the fake is told to give."""
         page = list(records[start : start + size])
         if self.shuffled:
             self.chance.shuffle(page)
         return page
 
-    def changed(self, records: dict[str, Any_], since: datetime | None) -> list[Any_]:
+    def changed(self, records: dict[str, Kept], since: datetime | None) -> list[Kept]:
         return [each for each in records.values() if since is None or each.updated_at >= since]  # type: ignore[attr-defined]
 
     @web.middleware

@@ -79,7 +79,9 @@ class FakeBitrix24(FakeCrm):
         try:
             result = self._do(request.match_info["method"], body)
         except Missing:
-            return web.json_response({"error": "NOT_FOUND", "error_description": "Элемент не найден"}, status=400)
+            return web.json_response(
+                {"error": "NOT_FOUND", "error_description": "Элемент не найден"}, status=400
+            )
         return web.json_response({"result": result, "time": {"operating": 0}})
 
     def _do(self, method: str, body: Json) -> Any:
@@ -148,7 +150,10 @@ class FakeBitrix24(FakeCrm):
 
     def _duplicates(self, body: Json) -> Any:
         wanted = set(body["values"])
-        held = [(each.id, each.phones if body["type"] == "PHONE" else each.emails) for each in self.people.values()]
+        held = [
+            (each.id, each.phones if body["type"] == "PHONE" else each.emails)
+            for each in self.people.values()
+        ]
         ids = [int(remote_id) for remote_id, values in held if wanted & set(values)]
         return {"CONTACT": ids} if ids else []
 
@@ -161,7 +166,9 @@ class FakeBitrix24(FakeCrm):
     def _todos(self, body: Json) -> Any:
         where = body["filter"]
         mine = [each for each in self.tickets if each.owner_id == str(where["OWNER_ID"])]
-        return [{"ID": each.id, "DESCRIPTION": each.text} for each in mine if where["%DESCRIPTION"] in each.text]
+        return [
+            {"ID": each.id, "DESCRIPTION": each.text} for each in mine if where["%DESCRIPTION"] in each.text
+        ]
 
     def _comment(self, body: Json) -> Any:
         fields = body["fields"]

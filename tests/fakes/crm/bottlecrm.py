@@ -107,7 +107,9 @@ class FakeBottleCrm(FakeCrm):
         kind, remote_id = request.match_info["kind"], request.match_info["id"]
         body = await request.json()
         self.notes.append(Made(self.next_id(), remote_id, kind, body["comment"]))
-        records, name = (self.people, "contact_obj") if kind == "contacts" else (self.orders, "opportunity_obj")
+        records, name = (
+            (self.people, "contact_obj") if kind == "contacts" else (self.orders, "opportunity_obj")
+        )
         return self._detail(request, records, name)
 
     async def _cases(self, request: web.Request) -> web.Response:

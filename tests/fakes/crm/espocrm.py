@@ -45,7 +45,7 @@ class FakeEspoCrm(FakeCrm):
         router.add_put("/api/v1/Contact/{id}", self._update)
 
     def authorised(self, request: web.Request, body: Any) -> bool:
-        message = f"{request.method} {request.path}".encode()
+        message = f"{request.method} {request.path.removeprefix('/api/v1')}".encode()
         mac = hmac.new(b"shh", message, hashlib.sha256).digest()
         return request.headers.get("X-Hmac-Authorization") == base64.b64encode(b"key:" + mac).decode()
 

@@ -32,7 +32,10 @@ class FakeOdoo(FakeCrm):
         router.add_post("/json/2/{model}/{method}", self._answer)
 
     def authorised(self, request: web.Request, body: Any) -> bool:
-        return request.headers.get("Authorization") == "bearer key" and request.headers["X-Odoo-Database"] == "shop"
+        return (
+            request.headers.get("Authorization") == "bearer key"
+            and request.headers["X-Odoo-Database"] == "shop"
+        )
 
     def limit_answer(self) -> web.Response:
         return web.Response(status=429)

@@ -47,7 +47,8 @@ deals:
   stage: state
   amount: sum
   contact: customer.id
-tickets: {create: /v1/tickets, list: /v1/tickets, find: q, items: data, subject: title, contact: customer, text: text}
+tickets:
+  {create: /v1/tickets, list: /v1/tickets, find: q, items: data, subject: title, contact: customer}
 contact_notes: {create: "/v1/customers/{id}/notes", list: "/v1/customers/{id}/notes", items: data, text: body}
 deal_notes: {create: "/v1/orders/{id}/notes", list: "/v1/orders/{id}/notes", items: data, text: body}
 webhook: {header: X-Signature, encoding: base64, id: object.id}
@@ -101,7 +102,11 @@ class FakeRest(FakeCrm):
 
     async def _customers(self, request: web.Request) -> web.Response:
         asked = request.query
-        found = [each for each in self._changed(request, self.people) if int(each.id) > int(asked.get("after_id", 0))]
+        found = [
+            each
+            for each in self._changed(request, self.people)
+            if int(each.id) > int(asked.get("after_id", 0))
+        ]
         for name in ("phone", "email"):
             if name in asked:
                 found = [each for each in found if asked[name] in getattr(each, f"{name}s")]
