@@ -12,9 +12,11 @@ export UV
 APP := .venv/bin
 ENGINE_PYTHON := .venv-engine/bin/python
 # light: Rasa without TensorFlow; tensorflow: with it, for those who want DIET or TED. Remembered once chosen.
-ENGINE ?= $(shell cat .venv-engine/.variant 2>/dev/null || echo light)
+ENGINE ?= $(shell cat .venv-engine/.engine 2>/dev/null || echo light)
+# none, or minilm: English sentence vectors, 85 MB. Remembered too.
+ENCODER ?= $(shell cat .venv-engine/.encoder 2>/dev/null || echo none)
 ENGINE_PROJECT := $(if $(filter tensorflow,$(ENGINE)),bot/engine/tensorflow,bot/engine)
-ENGINE_READY := .venv-engine/.ready-$(ENGINE)
+ENGINE_READY := .venv-engine/.ready-$(ENGINE)-$(ENCODER)
 ARGS ?=
 
 .PHONY: help setup run train test test-fast lint format bench bench-nlu rasa screenshots doctor clean migration
@@ -22,7 +24,7 @@ ARGS ?=
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.ready $(ENGINE_READY) ## build both environments (ENGINE=tensorflow for DIET and TED)
+setup: .venv/.ready $(ENGINE_READY) ## build both environments (ENGINE=tensorflow: DIET and TED; ENCODER=minilm: English vectors)
 
 run: setup ## start everything and print the addresses
 	@exec $(APP)/zabota up
@@ -80,8 +82,9 @@ $(ENGINE_READY): $(ENGINE_PROJECT)/pyproject.toml $(ENGINE_PROJECT)/uv.lock | $(
 	@python=$${PYTHON_ENGINE:-$$(scripts/find-python 3.10)} && \
 	 echo "Building the engine's environment with $$($$python --version) ..." && \
 	 UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv-engine $(UV) sync --quiet --frozen --no-python-downloads \
-	   --project $(ENGINE_PROJECT) --python "$$python"
-	@rm -f .venv-engine/.ready-* && echo $(ENGINE) > .venv-engine/.variant && touch $@
+	   --project $(ENGINE_PROJECT) $(if $(filter minilm,$(ENCODER)),--extra encoder) --python "$$python"
+	@rm -f .venv-engine/.ready-* && echo $(ENGINE) > .venv-engine/.engine
+	@echo $(ENCODER) > .venv-engine/.encoder && touch $@
 
 scripts/.browser: scripts/find-browser .venv/.ready
 	@scripts/find-browser && touch $@

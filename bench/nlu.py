@@ -1,7 +1,8 @@
 """The published benchmarks in one go: `python -m bench.nlu DATASETS [--encoder off|auto] [--out FILE.json]`.
 
-DATASETS is a folder with `banking77`, `clinc150` and `hint3_curekart` (see SOURCES.md there); it is not part of the
-repository. Every data set is trained and measured in a process of its own, so that peak memory is its own.
+DATASETS is a folder with `banking77`, `clinc150` and `hint3_curekart` (see SOURCES.md there); it is not part
+of the repository. Every data set is trained and measured in a process of its own, so that peak memory is its
+own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ KEYS = (
 
 
 def measure(folder: Path, encoder: str, python: Path) -> dict[str, Any]:
-    """Figures of one data set. CLINC150's validation part joins the training: it chooses the operating point."""
+    """Figures of one data set. CLINC150's validation part joins the training: it chooses the operating
+    point.
+    """
     command = [str(python), "-m", "bot.engine.nlu.tool", "bench", "--encoder", encoder]
     command += ["--train", str(folder / "train.csv"), "--test", str(folder / "test.csv")]
     if (folder / "val.csv").exists():

@@ -1,8 +1,8 @@
 """Rasa's default pipeline on `text,intent` rows, in an environment with TensorFlow; for comparison only.
 
-Run by `zabota nlu bench --stock`. Prints the same JSON lines and keys as `bot.engine.nlu.tool`. A message counts as
-rejected when `FallbackClassifier` at its default threshold says so; rows labelled `oos` are left out of training
-when the data has no other use for them, as Rasa would have it.
+Run by `zabota nlu bench --stock`. Prints the same JSON lines and keys as `bot.engine.nlu.tool`. A message
+counts as rejected when `FallbackClassifier` at its default threshold says so; rows labelled `oos` are left
+out of training when the data has no other use for them, as Rasa would have it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _train(texts: list[str], intents: list[str], epochs: int, folder: Path) -> s
     from rasa.model_training import train_nlu
 
     by_intent: dict[str, list[str]] = {}
-    for text, intent in zip(texts, intents):
+    for text, intent in zip(texts, intents, strict=False):
         by_intent.setdefault(intent, []).append(" ".join(text.split()))
     data = {
         "version": "3.1",

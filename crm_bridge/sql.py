@@ -31,3 +31,19 @@ def as_text(query: Select[Any]) -> TextualSelect:
     composed = query.compile(dialect=DefaultDialect(paramstyle="named"))
     parameters = [bindparam(name, type_=bound.type) for name, bound in composed.binds.items()]
     return text(str(composed)).bindparams(*parameters).columns(*query.selected_columns)
+
+
+async def reserve_ids(session: AsyncSession, table: type[Base], count: int) -> list[int]:
+    """Ids for rows that are going to be inserted in this writing transaction, many in one statement."""
+    name = table.__tablename__
+    if session.get_bind().dialect.name == "sqlite":  # nobody else writes now
+        last = await session.scalar(text(f"SELECT max(id) FROM {name}")) or 0  # noqa: S608 - our own table
+        return list(range(last + 1, last + 1 + count))
+    drawn = text("SELECT nextval(pg_get_serial_sequence(:name, 'id')) FROM generate_series(1, :count)")
+    return list(await session.scalars(drawn, {"name": name, "count": count}))
+
+
+async def one_at_a_time(session: AsyncSession, number: int) -> None:
+    """Wait until no other transaction holds this number; SQLite has one writer at a time anyway."""
+    if session.get_bind().dialect.name != "sqlite":
+        await session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})

@@ -2,7 +2,8 @@
 
 The work is done by the engine's Python (`bot.engine.nlu.tool`), which prints one JSON object a line.
 
-Exit codes: 0 done; 1 cannot be done, the message says why; 2 wrong arguments; 3 done, and `lint` found errors.
+Exit codes: 0 done; 1 cannot be done, the message says why; 2 wrong arguments; 3 done, and `lint` found
+errors.
 """
 
 from __future__ import annotations
@@ -40,9 +41,19 @@ LINT_FOUND_ERRORS = 3
 _out = Console()
 _err = Console(stderr=True)
 _FIGURES = (
-    "n", "accuracy", "in_scope_accuracy", "oos_recall", "oos_precision", "overall_accuracy", "macro_f1", "ece",
-    "train_seconds", "latency_ms_p50", "latency_ms_p99", "peak_rss_mb",
-)  # fmt: skip
+    "n",
+    "accuracy",
+    "in_scope_accuracy",
+    "oos_recall",
+    "oos_precision",
+    "overall_accuracy",
+    "macro_f1",
+    "ece",
+    "train_seconds",
+    "latency_ms_p50",
+    "latency_ms_p99",
+    "peak_rss_mb",
+)
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
@@ -136,15 +147,20 @@ def _run(command: Sequence[str]) -> dict[str, Any]:
     }
     result: dict[str, Any] | None = None
     columns = (
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-    )  # fmt: skip
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with (
-        subprocess.Popen(
+        subprocess.Popen(  # noqa: S603 - our own tool
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as worker,
         Progress(*columns, console=_err, transient=True) as progress,
     ):
-        assert worker.stdout is not None and worker.stderr is not None
+        assert worker.stdout is not None
+        assert worker.stderr is not None
         task = progress.add_task("start", total=None)
         for line in worker.stdout:
             event = _event(line)
@@ -176,7 +192,9 @@ def _fail(message: str) -> None:
 
 
 def _stock_python() -> Path:
-    """The Python of an environment with TensorFlow, built when it is not there (2.6 GB, for this benchmark alone)."""
+    """The Python of an environment with TensorFlow, built when it is not there (2.6 GB, for this benchmark
+    alone).
+    """
     python = STOCK_ENVIRONMENT / "bin" / "python"
     if python.exists():
         return python
@@ -192,7 +210,9 @@ def _stock_python() -> Path:
         [uv, "pip", "install", "--python", str(python), STOCK_PACKAGE, "setuptools<81"],
     )
     for step in steps:
-        done = subprocess.run(step, capture_output=True, text=True, check=False)
+        done = subprocess.run(  # noqa: S603 - uv, with our own arguments
+            step, capture_output=True, text=True, check=False
+        )
         if done.returncode:
             shutil.rmtree(STOCK_ENVIRONMENT, ignore_errors=True)
             _fail(f"The environment of the stock pipeline could not be built: {done.stderr.strip()[-500:]}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import sys
 
 import typer
@@ -26,6 +27,7 @@ def up() -> None:
     Ctrl-C ends them all.
     """
     settings = Settings()
+    _refuse_taken_ports(settings)
     console.print("Bringing the database up to date …")
     upgrade(settings.db_url)
     if settings.demo:
@@ -39,6 +41,23 @@ def up() -> None:
     # The supervisor replaces this process: what was needed for the preparation should not stay in memory.
     os.chdir(ROOT)
     os.execv(sys.executable, [sys.executable, "-m", "bot.run"])  # noqa: S606
+
+
+def _refuse_taken_ports(settings: Settings) -> None:
+    ports = {
+        "ZABOTA_PORT": (settings.host, settings.port),
+        "ZABOTA_ENGINE_PORT": ("127.0.0.1", settings.engine_port),
+        "ZABOTA_ACTIONS_PORT": ("127.0.0.1", settings.actions_port),
+    }
+    for name, (host, port) in ports.items():
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                advice = f"Is Zabota running already? If not, choose another port with {name}."
+                console.print(f"[red]Cannot listen on {host}:{port}: {error.strerror}.[/]\n{advice}")
+                raise typer.Exit(1) from None
 
 
 def _load_demo(settings: Settings) -> str:

@@ -16,13 +16,9 @@ def freeze(table: Table, row: dict[str, Any]) -> dict[str, Any]:
 
 def thaw(table: Table, frozen: dict[str, Any]) -> dict[str, Any]:
     """The row again. Columns that the table no longer has are left out."""
-    return {
-        column.name: _time(frozen[column.name])
-        if isinstance(column.type, UtcDateTime)
-        else frozen[column.name]
-        for column in table.c
-        if column.name in frozen
-    }
+    known = {column.name: frozen[column.name] for column in table.c if column.name in frozen}
+    times = {name for name in known if isinstance(table.c[name].type, UtcDateTime)}
+    return {name: _time(value) if name in times else value for name, value in known.items()}
 
 
 def _plain(value: Any) -> Any:

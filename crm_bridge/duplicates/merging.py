@@ -90,9 +90,7 @@ class Merges:
             raise CannotUnmerge(f"merge {merge_id} is not there or undone already")
         survivor, absorbed = await _pair(session, merge.survivor_id, merge.absorbed_id)
         if survivor.merged_into_id is not None:
-            raise CannotUnmerge(
-                f"customer {survivor.id} was merged into {survivor.merged_into_id}: undo that first"
-            )
+            raise CannotUnmerge(f"undo first the merge of {survivor.id} into {survivor.merged_into_id}")
         await _move_back(session, merge)
         for field, (before, taken) in merge.filled.items():
             if getattr(survivor, field) == taken:
@@ -174,7 +172,8 @@ async def _doubles(
     if not by_customer:
         return []
     rows = await session.execute(select(table).where(table.c.customer_id.in_((survivor_id, absorbed_id))))
-    mine, theirs = [], []
+    mine: list[dict[str, Any]] = []
+    theirs: list[dict[str, Any]] = []
     for row in rows.mappings():
         (mine if row["customer_id"] == survivor_id else theirs).append(dict(row))
     return [row for row in theirs if any(_taken(unique, row, mine) for unique in by_customer)]

@@ -36,7 +36,7 @@ class Deals:
         self._party = party
 
     async def read(self, customer_id: int, remote_id: str) -> SeenDeal | None:
-        """A customer's own deal; from the copy when the CRM does not answer. None: there is none of theirs."""
+        """A customer's own deal; from the copy when the CRM does not answer. None: they have no such deal."""
         try:
             deal = await self._party.crm.get_order(remote_id)
         except NotFound:

@@ -22,7 +22,7 @@ def of_customer(account: str, customer_id: int) -> str:
 
 
 async def enqueue_push(queue: JobQueue, session: AsyncSession, account: str, customer_id: int) -> None:
-    """Send a customer's changes. Never left out because one is there already: it may have read before ours."""
+    """Send a customer's changes. Not left out when such a job is there: it may have read before ours."""
     payload = {"account": account, "customer_id": customer_id}
     partition = of_customer(account, customer_id)
     await queue.enqueue(PUSH, payload, partition_key=partition, priority=TRANSACTIONAL, conn=session)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import Clock
@@ -13,7 +13,7 @@ from crm_bridge.sql import insert_if_absent
 from crm_bridge.sync import conflicts, people
 from crm_bridge.sync.merge import Agreement, Merged, merge, recognise
 from crm_bridge.sync.rules import SyncRules
-from crm_bridge.sync.tables import CrmLink, CrmShadow, LinkState
+from crm_bridge.sync.tables import CrmDeal, CrmLink, CrmShadow, LinkState
 
 Pending = dict[str, list[str]]
 
@@ -68,7 +68,9 @@ class Meetings:
         self._party = party
         self._clock = clock
 
-    async def meet(self, session: AsyncSession, contact: Contact, written: Pending | None = None) -> Met | None:
+    async def meet(
+        self, session: AsyncSession, contact: Contact, written: Pending | None = None
+    ) -> Met | None:
         """Compare a contact with its customer, store what is to be taken, record conflicts.
 
         A contact that nobody knows is linked to a customer of the same phone or address and name, or becomes
@@ -85,11 +87,9 @@ class Meetings:
             return None
         shadow = await shadow_of(session, self._party.name, customer_id)
         before = _agreement(shadow)
-        before = recognise(before, contact.values, written if written is not None else shadow.pending)
+        before = recognise(before, contact.values, written or shadow.pending, written=written is not None)
         crm = self._party.crm
-        merged = merge(
-            ours, contact.values, before, self._party.rules, crm.capabilities.fields, crm.project
-        )
+        merged = merge(ours, contact.values, before, self._party.rules, crm.capabilities.fields, crm.project)
         await self._store(session, shadow, merged, contact)
         return Met(customer_id, shadow.version, merged.send)
 
@@ -104,7 +104,14 @@ class Meetings:
             "seen_at": now,
             "created_at": now,
         }
-        return await insert_if_absent(session, CrmLink, row)
+        if not await insert_if_absent(session, CrmLink, row):
+            return False
+        await session.execute(
+            update(CrmDeal)
+            .where(CrmDeal.account == self._party.name, CrmDeal.contact_id == remote_id)
+            .values(customer_id=customer_id)
+        )
+        return True
 
     async def _whose(self, session: AsyncSession, contact: Contact) -> int | None:
         link = await find_link(session, self._party.name, contact.remote_id)

@@ -1,8 +1,8 @@
 """What becomes of two sides of one person. Pure: values in, decisions out.
 
 A side changed a field when it differs from what it was at the last agreement. One side changed: the other
-follows. Both changed: the rule decides, and the loser is put on record. A field that only one side may change is
-put back when the other changed it, and that is put on record too.
+follows. Both changed: the rule decides, and the loser is put on record. A field that only one side may change
+is put back when the other changed it, and that is put on record too.
 """
 
 from collections.abc import Callable, Mapping
@@ -88,7 +88,9 @@ def _decide(merged: Merged, name: Field, ours: str, theirs: str, before: Agreeme
     we_changed = ours != before.local[name] or name in before.unsent
     they_changed = theirs != before.remote[name]
     rule = rules.of(name)
-    if we_changed and they_changed:
+    if name in before.unsent and not they_changed:
+        _send(merged, name, ours, theirs)  # it was decided already
+    elif we_changed and they_changed:
         _settle(merged, Clash(name, ours, theirs, Why.BOTH_CHANGED, rule.winner()))
     elif we_changed and rule.owner is Owner.CRM:
         _settle(merged, Clash(name, ours, theirs, Why.OWNED, Side.CRM))
@@ -130,16 +132,19 @@ def _send(merged: Merged, name: Field, ours: str, theirs: str) -> None:
     merged.remote[name] = theirs  # seen; if it is ours to overrule, it is on record
 
 
-def recognise(before: Agreement, remote: Values, pending: Mapping[str, list[str]]) -> Agreement:
+def recognise(
+    before: Agreement, remote: Values, pending: Mapping[str, list[str]], *, written: bool = False
+) -> Agreement:
     """What we wrote ourselves and now read is no change of theirs: count it as agreed.
 
     Args:
         pending: {field: [our value, how the CRM shows it]}, put down before it was written.
+        written: it is certain that it was written. What is there now instead is a change of theirs.
     """
     local, theirs, unsent = dict(before.local), dict(before.remote), set[Field]()
     for key, (ours, shown) in pending.items():
         name = Field(key)
-        if remote.get(name) == shown:
+        if written or remote.get(name) == shown:
             local[name], theirs[name] = ours, shown
         else:
             unsent.add(name)

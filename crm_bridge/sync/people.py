@@ -41,7 +41,8 @@ async def read(session: AsyncSession, customer_id: int) -> Values | None:
     None when they are gone, or were merged into somebody else: such a record is not synchronised any more.
     """
     query = select(Customer).where(Customer.id == customer_id).with_for_update()
-    customer = (await session.execute(query, execution_options={"populate_existing": True})).scalar_one_or_none()
+    found = await session.execute(query, execution_options={"populate_existing": True})
+    customer = found.scalar_one_or_none()
     if customer is None or customer.merged_into_id is not None:
         return None
     values = {

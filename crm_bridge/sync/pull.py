@@ -1,8 +1,8 @@
 """From the CRM to us: what changed since the last time.
 
 A page and the cursor behind it are stored in one transaction, so a crash costs a page that is read again. A
-list is trusted only where it cannot be older than what is known: records that were touched meanwhile, or whose
-time did not move on, are read again by themselves.
+list is trusted only where it cannot be older than what is known: records that were touched meanwhile, or
+whose time did not move on, are read again by themselves.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from core.db import Database
 from core.jobs import JobQueue
 from crm_bridge.adapters.reading import moment
 from crm_bridge.adapters.values import Change, Contact, Deal, Kind, Page
-from crm_bridge.sync import deals
+from crm_bridge.sync import deals, people
 from crm_bridge.sync.jobs import enqueue_look, enqueue_push
 from crm_bridge.sync.meeting import Meetings, Party
 from crm_bridge.sync.state import answers, state_of
@@ -61,10 +61,11 @@ class Puller:
     async def pull(self) -> int:
         """Read what changed, to the end. How many records were looked at."""
         kinds = [kind for kind in Kind if kind in self._party.crm.capabilities.kinds]
-        began = self._clock.now()
         count = sum([await self.read(kind, kind.value) for kind in kinds])
         async with self._db.write() as session:
-            (await state_of(session, self._party.name)).fresh_as_of = began
+            state = await state_of(session, self._party.name)
+            rounds = [Round.read(state.cursors.get(kind.value)) for kind in kinds]
+            state.fresh_as_of = min((each.began for each in rounds if each and each.began), default=None)
         return count
 
     async def read(self, kind: Kind, name: str) -> int:
@@ -97,14 +98,17 @@ class Puller:
     ) -> None:
         state = await state_of(session, self._party.name)
         for change in page.changes:
-            await self._apply(session, change, asked_at)
+            await self._apply(session, change, asked_at, thorough=name == SWEEP)
         if name == SWEEP:
             await self._mark_seen(session, [change.remote_id for change in page.changes])
         done = replace(turn, cursor=page.next, as_of=turn.as_of or page.as_of)
         state.cursors = {**state.cursors, name: done.stored()}
         await answers(session, self._party.name)
 
-    async def _apply(self, session: AsyncSession, change: Change, asked_at: datetime) -> None:
+    async def _apply(
+        self, session: AsyncSession, change: Change, asked_at: datetime, *, thorough: bool
+    ) -> None:
+        """`thorough`: send what somebody changed here and did not announce, too."""
         if isinstance(change.record, Deal):
             await deals.keep(session, self._party.name, change.record, self._clock.now())
             return
@@ -115,6 +119,8 @@ class Puller:
                 await enqueue_look(
                     self._queue, session, account, Kind.CONTACT, contact.remote_id, shadow.customer_id
                 )
+            elif thorough and await self._changed_here(session, shadow):
+                await enqueue_push(self._queue, session, account, shadow.customer_id)
             return
         met = await self._meetings.meet(session, contact)
         if met is not None and met.send:
@@ -123,6 +129,12 @@ class Puller:
     def _differs(self, shadow: CrmShadow, contact: Contact) -> bool:
         fields = self._party.fields
         return any(shadow.remote.get(field.value) != contact.values.get(field, "") for field in fields)
+
+    async def _changed_here(self, session: AsyncSession, shadow: CrmShadow) -> bool:
+        ours = await people.read(session, shadow.customer_id)
+        if ours is None:
+            return False
+        return any(shadow.local.get(field.value) != ours[field] for field in self._party.fields)
 
     async def _mark_seen(self, session: AsyncSession, remote_ids: Sequence[str]) -> None:
         await session.execute(

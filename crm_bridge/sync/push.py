@@ -1,12 +1,13 @@
 """From us to the CRM: one customer at a time, always after a fresh look at how the CRM holds them.
 
-Crash-safe by what is put down before a request leaves: a write that was done and not noted is recognised when
-the contact is read again (`CrmShadow.pending`), a contact that was entered and not linked is found by its phone
-or address.
+Crash-safe by what is put down before a request leaves: a write that was done and not noted is recognised
+when the contact is read again (`CrmShadow.pending`), a contact that was entered and not linked is found by
+its phone or address.
 """
 
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import Clock
@@ -18,7 +19,7 @@ from crm_bridge.sync import deals, people
 from crm_bridge.sync.jobs import enqueue_push
 from crm_bridge.sync.meeting import Meetings, Met, Party, Pending, find_link, link_of, shadow_of
 from crm_bridge.sync.state import answers
-from crm_bridge.sync.tables import CrmShadow, LinkState
+from crm_bridge.sync.tables import CrmLink, CrmShadow, LinkState
 
 LOOKS = 5  # tries to look at a contact while somebody else keeps touching it
 
@@ -32,9 +33,8 @@ class _Stand:
     """Where a customer stands before the CRM is asked."""
 
     remote_id: str | None
-    version: int
     ours: Values
-    pending: Pending
+    pending: Pending  # what an interrupted try was about to enter
 
 
 class Pusher:
@@ -94,10 +94,13 @@ class Pusher:
         raise Restless(remote_id)
 
     async def _version(self, session: AsyncSession, remote_id: str) -> int | None:
-        link = await find_link(session, self._party.name, remote_id)
-        if link is None or link.customer_id is None:
-            return None
-        return (await _shadow(session, self._party.name, link.customer_id)).version
+        query = (
+            select(CrmShadow.version)
+            .join(CrmLink, CrmLink.customer_id == CrmShadow.customer_id)
+            .where(CrmLink.account == self._party.name, CrmShadow.account == self._party.name)
+            .where(CrmLink.remote_id == remote_id)
+        )
+        return (await session.execute(query)).scalar_one_or_none()
 
     async def _gone(self, remote_id: str) -> None:
         async with self._db.write() as session:
@@ -120,6 +123,9 @@ class Pusher:
             shadow = await shadow_of(session, self._party.name, met.customer_id)
             if shadow.version == met.version:
                 again = await self._meetings.meet(session, contact, dict(shadow.pending))
+                if again is not None and again.send == met.send:
+                    shadow.problem = "the CRM shows these values in another form"  # writing on is useless
+                    return
             else:
                 again = Met(met.customer_id, shadow.version, met.send)  # look again
             if again is not None and again.send:
@@ -134,30 +140,33 @@ class Pusher:
                 return None
             link = await link_of(session, account, customer_id)
             if link is not None:
-                return None if link.state is LinkState.GONE else _Stand(link.remote_id, 0, ours, {})
+                return None if link.state is LinkState.GONE else _Stand(link.remote_id, ours, {})
             if not self._party.rules.create_contacts or not _reachable(ours):
                 return None
             shadow = await shadow_of(session, account, customer_id)
-            intended = dict(shadow.pending)
-            shown = self._party.crm.project(ours)
-            shadow.pending = {field.value: [ours[field], shown[field]] for field in shown}
-            return _Stand(None, shadow.version, ours, intended)
+            return _Stand(None, ours, dict(shadow.pending))
 
     async def _enter(self, customer_id: int, stand: _Stand) -> str | None:
         """Find the customer in the CRM, or enter them. The id there."""
-        found = await self._find(customer_id, stand)
-        values = {field: value for field, value in stand.ours.items() if value and field in self._party.fields}
-        contact = found or await self._party.crm.upsert_contact(values)
+        contact = await self._find(customer_id, stand)
+        if contact is None:
+            await self._intend(customer_id, stand.ours)
+            fields = self._party.fields
+            values = {field: value for field, value in stand.ours.items() if value and field in fields}
+            contact = await self._party.crm.upsert_contact(values)
         async with self._db.write() as session:
-            if not await self._meetings.link(session, contact.remote_id, customer_id):
-                return None  # a pull was faster; its comparison has done everything
+            linked = await self._meetings.link(session, contact.remote_id, customer_id)
+        return contact.remote_id if linked else None  # else a pull was faster and has compared already
+
+    async def _intend(self, customer_id: int, ours: Values) -> None:
+        """Put down what is about to be entered: by it the contact is recognised, whatever dies meanwhile."""
+        shown = self._party.crm.project(ours)
+        async with self._db.write() as session:
             shadow = await shadow_of(session, self._party.name, customer_id)
-            if found is None:
-                shown = self._party.crm.project(stand.ours)
-                shadow.local = {field.value: stand.ours[field] for field in shown}
-                shadow.remote = {field.value: shown[field] for field in shown}
+            shadow.pending = {
+                field.value: [ours[field], shown[field]] for field in self._party.fields & shown.keys()
+            }
             shadow.version += 1
-        return contact.remote_id
 
     async def _find(self, customer_id: int, stand: _Stand) -> Contact | None:
         """Somebody there with the customer's phone or address, and no other name, who is nobody else's.
@@ -175,7 +184,7 @@ class Pusher:
         return None
 
     async def _free(self, contact: Contact, customer_id: int) -> bool:
-        async with self._db.write() as session:
+        async with self._db.read() as session:
             link = await find_link(session, self._party.name, contact.remote_id)
         return link is None or link.customer_id == customer_id
 
@@ -183,7 +192,3 @@ class Pusher:
 def _reachable(values: Values) -> bool:
     """Somebody without phone and address could not be found again after a crash, nor be reached."""
     return bool(values.get(Field.PHONE) or values.get(Field.EMAIL))
-
-
-async def _shadow(session: AsyncSession, account: str, customer_id: int) -> CrmShadow:
-    return await shadow_of(session, account, customer_id)

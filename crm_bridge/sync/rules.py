@@ -43,7 +43,7 @@ class FieldRule(Strict):
 class SyncRules(Strict):
     """How one account is synchronised."""
 
-    fields: dict[Field, FieldRule] = Setting(default_factory=dict)  # a field that is missing: the default rule
+    fields: dict[Field, FieldRule] = Setting(default_factory=dict)  # the default rule for the others
     every_seconds: int = Setting(default=60, ge=5, le=86_400)
     overlap_seconds: int = Setting(default=180, ge=0, le=86_400)  # looked at again, for late commits
     sweep_at: time = time(3, 30)  # of the installation's own time zone

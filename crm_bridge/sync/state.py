@@ -18,7 +18,6 @@ from crm_bridge.adapters.errors import (
     RateLimited,
     Refused,
     Unavailable,
-    Uncertain,
 )
 from crm_bridge.sql import insert_if_absent
 from crm_bridge.sync.tables import CrmState
@@ -41,13 +40,15 @@ async def state_of(session: AsyncSession, account: str) -> CrmState:
 async def answering(db: Database, clock: Clock, account: str) -> AsyncIterator[None]:
     """Work that asks a CRM. An account that does not answer is put on record, and the job waits for it.
 
+    `Uncertain` goes through and counts as a failure of the job: the next try looks whether it was done.
+
     Raises:
         RetryAfter: later, and it is nobody's failure.
         Park: the CRM refuses this; sending it again is useless.
     """
     try:
         yield
-    except (Unavailable, RateLimited, AuthFailed, Uncertain) as error:
+    except (Unavailable, RateLimited, AuthFailed) as error:
         await _fails(db, clock, account, error)
         raise RetryAfter(_wait(error)) from None
     except (Refused, Conflict) as error:
@@ -58,13 +59,11 @@ async def answering(db: Database, clock: Clock, account: str) -> AsyncIterator[N
 def _wait(error: CrmError) -> timedelta:
     if isinstance(error, RateLimited):
         return max(error.retry_after, timedelta(seconds=1))
-    if isinstance(error, Uncertain):
-        return timedelta(seconds=1)  # look at once whether it was done
     return WHILE_LOCKED_OUT if isinstance(error, AuthFailed) else WHILE_DOWN
 
 
 async def _fails(db: Database, clock: Clock, account: str, error: CrmError) -> None:
-    if isinstance(error, (RateLimited, Uncertain)):
+    if isinstance(error, RateLimited):
         return
     async with db.write() as session:
         state = await state_of(session, account)

@@ -1,4 +1,4 @@
-"""Every night: everything is read, what was deleted in the CRM is found, and what nobody announced is sent."""
+"""Every night: everything is read, what was deleted in the CRM is found, what nobody announced is sent."""
 
 from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -76,9 +76,7 @@ class Sweeper:
 
     async def _send_unknown(self) -> None:
         """Customers whom the CRM does not know, and who can be reached."""
-        linked = exists().where(
-            CrmLink.account == self._party.name, CrmLink.customer_id == Customer.id
-        )
+        linked = exists().where(CrmLink.account == self._party.name, CrmLink.customer_id == Customer.id)
         reachable = exists().where(ContactPoint.customer_id == Customer.id)
         after = 0
         while True:

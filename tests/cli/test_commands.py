@@ -1,6 +1,7 @@
 """An administrator at the command line."""
 
 import json
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,6 +35,15 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(
     assert "zabota train" in findings["model"]["advice"]
     assert not findings["gateway"]["well"]
     assert not findings["database"]["well"]
+
+
+def test_up_says_when_a_port_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ZABOTA_VAR", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("ZABOTA_PORT", str(taken.getsockname()[1]))
+        result = run(app, ["up"])
+    assert result.exit_code == 1
+    assert "ZABOTA_PORT" in result.output
 
 
 def test_chat_says_when_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,11 +34,9 @@ def proposals(db: Database, clock: ManualClock) -> Proposals:
     return Proposals(db, clock)
 
 
-def person(
-    given: str, family: str, *, patronymic: str = "", city: str = "", phone: str = "", email: str = ""
-) -> Person:
-    phones, emails = frozenset({phone} - {""}), frozenset({email} - {""})
-    return Person(0, given, patronymic, family, city, phones, emails)
+def person(given: str, family: str, patronymic: str = "", **told: str) -> Person:
+    phones, emails = (frozenset({told[kind]} if kind in told else ()) for kind in ("phone", "email"))
+    return Person(0, given, patronymic, family, told.get("city", ""), phones, emails)
 
 
 async def arrives(company: Company, proposals: Proposals, customer: int) -> int:

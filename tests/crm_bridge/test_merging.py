@@ -70,10 +70,8 @@ async def test_the_survivor_has_it_all_and_parting_gives_everything_back(
 ) -> None:
     one, other = await two(company)
     before = without_stamps(await everything(company.db))
-    ours, theirs = (
-        (await Timelines(company.db).page(one)).events,
-        (await Timelines(company.db).page(other)).events,
-    )
+    timelines = Timelines(company.db)
+    ours, theirs = [(await timelines.page(customer)).events for customer in (one, other)]
     merged = await merge(company, merges, one, other)
     together = (await Timelines(company.db).page(one)).events
     assert set(together) == set(ours) | set(theirs)

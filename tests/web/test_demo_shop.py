@@ -1,6 +1,8 @@
 """The demo's own site: who is signed in there, and what a stranger cannot do."""
 
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -11,14 +13,18 @@ from core.clock import ManualClock
 from core.db import Database
 from core.settings import Settings
 from crm_bridge.demo import load
+from tests.conftest import NOON
 
 
-@pytest.fixture
-async def site(sqlite: Database, clock: ManualClock) -> AsyncIterator[str]:
-    await load(sqlite, clock.now())
+@pytest.fixture(scope="module")
+async def site(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    path = shutil.copy(migrated_sqlite, tmp_path_factory.mktemp("shop") / "shop.db")
+    clock, database = ManualClock(NOON), Database(f"sqlite+aiosqlite:///{path}")
+    await load(database, clock.now())
     settings = Settings(_env_file=None, site_secret="site", engine_secret="engine")  # type: ignore[arg-type]
-    async with TestServer(await make_app(settings, sqlite, clock)) as server:
+    async with TestServer(await make_app(settings, database, clock)) as server:
         yield str(server.make_url("")).rstrip("/")
+    await database.close()
 
 
 async def csrf(http: aiohttp.ClientSession, site: str) -> str:

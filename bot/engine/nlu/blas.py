@@ -1,8 +1,8 @@
 """The fastest matrix kernels that this processor has.
 
-NumPy 1.24 brings an OpenBLAS of 2022, which does not know later AMD processors and takes them for ones without
-AVX-512: the sentence encoder then needs 2.4 times as long. The choice is made by an environment variable that is
-read when NumPy is imported, so `choose_kernels` must run before.
+NumPy 1.24 brings an OpenBLAS of 2022, which does not know later AMD processors and takes them for ones
+without AVX-512: the sentence encoder then needs 2.4 times as long. The choice is made by an environment
+variable that is read when NumPy is imported, so `choose_kernels` must run before.
 """
 
 from __future__ import annotations

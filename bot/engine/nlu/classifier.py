@@ -21,7 +21,17 @@ from bot.engine.nlu.fingerprint import code_fingerprint
 from bot.engine.nlu.inquiries import find_inquiries
 from bot.engine.nlu.model import IntentModel, Options, Prediction
 
-TALK = ["greet", "goodbye", "thanks", "affirm", "deny", "chitchat", "bot_challenge", "capabilities", "out_of_scope"]
+TALK = [
+    "greet",
+    "goodbye",
+    "thanks",
+    "affirm",
+    "deny",
+    "chitchat",
+    "bot_challenge",
+    "capabilities",
+    "out_of_scope",
+]
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -29,8 +39,8 @@ class IntentClassifier(GraphComponent):
     """Classifies a message, says how sure it is, and rejects what is outside every intent.
 
     Output keys beside `intent` and `intent_ranking`: `margin`, `nearest` (`text`, `intent`, `similarity`),
-    `rejected`, `rejection_score`; `inquiries`: empty, or the several inquiries of one message in order (`text`,
-    `start`, `end`, `intent`), places counted in the repaired text.
+    `rejected`, `rejection_score`; `inquiries`: empty, or the several inquiries of one message in order
+    (`text`, `start`, `end`, `intent`), places counted in the repaired text.
     """
 
     def __init__(
@@ -55,7 +65,7 @@ class IntentClassifier(GraphComponent):
             "background": True,  # packaged everyday sentences join the out-of-scope examples
             "vectors": True,  # Russian word vectors
             "encoders": dict(DEFAULT_ENCODERS),  # language -> off, auto or a folder
-            "split": 0.6,  # probability that each of several inquiries in a message must reach; 1 never splits
+            "split": 0.6,  # probability each of several inquiries must reach; 1 never splits
             "talk": list(TALK),  # intents that are no inquiry of their own
         }
 
@@ -148,9 +158,9 @@ def _put(message: Message, found: Prediction) -> None:
     message.set("rejection_score", found.rejection_score, add_to_output=True)
     nearest = None
     if found.nearest is not None:
-        nearest = dict(zip(("text", "intent", "similarity"), found.nearest))
+        nearest = dict(zip(("text", "intent", "similarity"), found.nearest, strict=False))
     message.set("nearest", nearest, add_to_output=True)
 
 
-def _dense(config: Dict[Text, Any]) -> Optional[Dense]:
+def _dense(config: dict[str, Any]) -> Dense | None:
     return dense_features(config.get("vectors", True), config.get("encoders"))

@@ -1,7 +1,7 @@
 """Words that mean alike in customer service, in both languages, as features of one name.
 
-What an administrator's sixty examples cannot show, a list can: that «сдать обратно» and *send back* speak of the
-same deed. Concepts are shared by the languages, so an example in one teaches the other.
+What an administrator's sixty examples cannot show, a list can: that «сдать обратно» and *send back* speak of
+the same deed. Concepts are shared by the languages, so an example in one teaches the other.
 """
 
 from __future__ import annotations
@@ -16,8 +16,32 @@ _FILE = Path(__file__).parent / "data" / "concepts.txt"
 _LONGEST = 5  # words in a phrase
 _NEGATION_REACH = 4  # words
 _NEGATIONS = frozenset(
-    "не ни нет без хватит прекратите перестаньте no not never don't dont doesn't didn't won't can't cannot stop"
-    " without isn't aren't haven't hasn't wasn't".split()
+    [
+        "не",
+        "ни",
+        "нет",
+        "без",
+        "хватит",
+        "прекратите",
+        "перестаньте",
+        "no",
+        "not",
+        "never",
+        "don't",
+        "dont",
+        "doesn't",
+        "didn't",
+        "won't",
+        "can't",
+        "cannot",
+        "stop",
+        "without",
+        "isn't",
+        "aren't",
+        "haven't",
+        "hasn't",
+        "wasn't",
+    ]
 )
 
 
@@ -37,7 +61,9 @@ def _phrases() -> dict[str, tuple[str, ...]]:
 
 
 def concepts_of(tokens: list[str]) -> list[str]:
-    """Concepts of a message's words, in order, phrases included; `!name` too where a negation stands shortly before."""
+    """Concepts of a message's words, in order, phrases included; `!name` too where a negation stands
+    shortly before.
+    """
     table = _phrases()
     forms = [lemma(t) for t in tokens]
     found: list[str] = []

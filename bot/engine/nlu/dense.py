@@ -1,4 +1,6 @@
-"""Dense features of a message: Russian word vectors, and sentence encoders for the languages that have one."""
+"""Dense features of a message: Russian word vectors, and sentence encoders for the languages that have
+one.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ DEFAULT_ENCODERS: dict[str, str] = {"en": "auto", "ru": "off"}
 
 
 class Dense:
-    """Texts to rows: one span of columns a source; a source that does not know the text's language gives zeros."""
+    """Texts to rows: one span of columns a source; a source that does not know the text's language gives
+    zeros.
+    """
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """A BERT-type sentence encoder from a folder, computed with NumPy: no PyTorch, no other runtime.
 
-The folder is what `transformers` saves: `config.json`, `model.safetensors`, `vocab.txt` or `tokenizer.json`, and,
-from sentence-transformers, `1_Pooling/config.json`. A sentence of 15 words through all-MiniLM-L6-v2 (6 layers of
-384) takes about 5 ms on one core; sentences of the same length are computed together.
+The folder is what `transformers` saves: `config.json`, `model.safetensors`, `vocab.txt` or `tokenizer.json`,
+and, from sentence-transformers, `1_Pooling/config.json`. A sentence of 15 words through all-MiniLM-L6-v2 (6
+layers of 384) takes about 5 ms on one core; sentences of the same length are computed together.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import struct
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -150,7 +150,7 @@ def _gelu(x: np.ndarray) -> np.ndarray:
 class _Tensors:
     """A safetensors file: a JSON header, then raw little-endian arrays. Mapped, read tensor by tensor."""
 
-    _TYPES = {"F32": np.float32, "F16": np.float16, "F64": np.float64}
+    _TYPES: ClassVar[dict[str, type]] = {"F32": np.float32, "F16": np.float16, "F64": np.float64}
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:

@@ -27,9 +27,9 @@ _LOOKED_UP = ("product", "plan", "city", "promo_code")
 class EntityExtractor(GraphComponent):
     """Finds entities by rules and word lists; nothing in it needs examples.
 
-    Training collects the company's own names: lookup tables and annotated examples of `product`, `plan`, `city`
-    and `promo_code`; synonyms give their values. «Today» and the customer's time zone come from the message's
-    metadata (`now`, ISO 8601; `time_zone`, IANA), else from the clock and the configured zone.
+    Training collects the company's own names: lookup tables and annotated examples of `product`, `plan`,
+    `city` and `promo_code`; synonyms give their values. «Today» and the customer's time zone come from the
+    message's metadata (`now`, ISO 8601; `time_zone`, IANA), else from the clock and the configured zone.
     """
 
     def __init__(

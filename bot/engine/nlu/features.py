@@ -7,6 +7,7 @@ pairs, which a linear model does not notice.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -44,7 +45,7 @@ def _array(ids: list[int]) -> Ids:
 def word_ids(tokens: list[str]) -> Ids:
     """Words and neighbouring pairs, in order."""
     ids = [crc32(b"w" + t.encode()) for t in tokens]
-    ids += [crc32(f"w{a} {b}".encode()) for a, b in zip(tokens, tokens[1:])]
+    ids += [crc32(f"w{a} {b}".encode()) for a, b in itertools.pairwise(tokens)]
     return _array(ids)
 
 
@@ -74,7 +75,9 @@ def character_ids(tokens: list[str]) -> Ids:
 
 
 def bridge_ids(tokens: list[str]) -> Ids:
-    """Russian dictionary forms, of English words by the glossary: what one language's examples teach, both know."""
+    """Russian dictionary forms, of English words by the glossary: what one language's examples teach, both
+    know.
+    """
     forms = set()
     for token in tokens:
         russian = token if is_cyrillic(token) else in_russian(token)
@@ -141,7 +144,7 @@ class Vectoriser:
         """Column numbers, values, and the share of words and lemmas never seen in training (0…1)."""
         columns, values = [], []
         unseen = 0.0
-        for block, table in zip(self._blocks, self._tables):
+        for block, table in zip(self._blocks, self._tables, strict=False):
             ids, counts = np.unique(block.ids(tokens), return_counts=True)
             if not len(ids) or not len(table.ids):
                 unseen += block.name == "words"
@@ -177,7 +180,7 @@ class Vectoriser:
 
     def span(self, name: str) -> tuple[int, int]:
         """First column of a block and the column after its last."""
-        for block, table in zip(self._blocks, self._tables):
+        for block, table in zip(self._blocks, self._tables, strict=False):
             if block.name == name:
                 return table.offset, table.offset + len(table.ids)
         raise KeyError(name)
@@ -185,7 +188,7 @@ class Vectoriser:
     def arrays(self) -> dict[str, Any]:
         """What to store."""
         out = {}
-        for block, table in zip(self._blocks, self._tables):
+        for block, table in zip(self._blocks, self._tables, strict=False):
             out[f"{block.name}_ids"], out[f"{block.name}_idf"] = table.ids, table.idf
         return out
 

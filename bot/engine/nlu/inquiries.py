@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- a table or a pattern is read best in one piece
 """More than one inquiry in one message: «верните деньги и отпишите меня»."""
 
 from __future__ import annotations

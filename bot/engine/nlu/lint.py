@@ -1,4 +1,6 @@
-"""What is wrong with the training data: duplicates, conflicts, imbalance, template series, personal data, leaks."""
+"""What is wrong with the training data: duplicates, conflicts, imbalance, template series, personal data,
+leaks.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ SERIES = 6  # examples that differ in one word only
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 _PHONE = re.compile(r"(?<!\d)(?:\+7|8|\+1)[\s(-]*\d{3}[\s)-]*\d{3}[\s-]*\d{2}[\s-]*\d{2}(?!\d)")
 _CARD = re.compile(r"(?<!\d)(?:\d[ -]?){15}\d(?!\d)")
-_RESERVED = re.compile(r"example\.(?:com|org|net|ru)|@(?:test|mail)\.example|555|000[- ]?00[- ]?00|123[- ]?45[- ]?67", re.IGNORECASE)
+_RESERVED = re.compile(
+    r"example\.(?:com|org|net|ru)|@(?:test|mail)\.example|555|000[- ]?00[- ]?00|123[- ]?45[- ]?67",
+    re.IGNORECASE,
+)
 _MARKUP = re.compile(r"\[([^\]]+)\](?:\([^)]*\)|\{[^}]*\})")
 
 
@@ -90,10 +95,14 @@ def _same(examples: Sequence[Example]) -> Iterator[Finding]:
         intents = sorted({e.intent for e in group})
         if len(intents) > 1:
             last = group[-1]
-            yield Finding("error", "conflict", f"«{last.text}» stands under {', '.join(intents)}", last.file, last.line)
+            yield Finding(
+                "error", "conflict", f"«{last.text}» stands under {', '.join(intents)}", last.file, last.line
+            )
         elif len(group) > 1:
             for e in group[1:]:
-                yield Finding("warning", "duplicate", f"«{e.text}» stands twice under {e.intent}", e.file, e.line)
+                yield Finding(
+                    "warning", "duplicate", f"«{e.text}» stands twice under {e.intent}", e.file, e.line
+                )
     by_near: dict[str, list[Example]] = defaultdict(list)
     for e in examples:
         if len(words(clean(e.text))) > 2:
@@ -129,9 +138,13 @@ def _sizes(examples: Sequence[Example]) -> Iterator[Finding]:
         for language in languages:
             n = count[(intent, language)]
             if n < LEAST:
-                yield Finding("warning", "few", f"{intent} has {n} examples in {language}, {LEAST} are the least")
+                yield Finding(
+                    "warning", "few", f"{intent} has {n} examples in {language}, {LEAST} are the least"
+                )
             elif intent != "out_of_scope" and n > IMBALANCE * median:
-                yield Finding("warning", "imbalance", f"{intent} has {n} examples in {language}, the median is {median}")
+                yield Finding(
+                    "warning", "imbalance", f"{intent} has {n} examples in {language}, the median is {median}"
+                )
 
 
 def _series(examples: Sequence[Example]) -> Iterator[Finding]:

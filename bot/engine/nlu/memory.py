@@ -12,7 +12,9 @@ from scipy import sparse
 
 @dataclass
 class Memory:
-    """Training examples by dictionary forms and pairs of them (unit length), and by encoder if there is one."""
+    """Training examples by dictionary forms and pairs of them (unit length), and by encoder if there is
+    one.
+    """
 
     texts: list[str]
     intents: list[str]
@@ -34,7 +36,7 @@ class Memory:
         inside = (columns >= self.start) & (columns < self.start + self.by_feature.shape[0])
         total = np.zeros(len(self.texts), dtype=np.float32)
         pointer, index, data = self.by_feature.indptr, self.by_feature.indices, self.by_feature.data
-        for column, value in zip(columns[inside] - self.start, values[inside]):
+        for column, value in zip(columns[inside] - self.start, values[inside], strict=False):
             span = slice(pointer[column], pointer[column + 1])
             total[index[span]] += value * data[span]
         if row is not None and self.dense is not None and row.any():
@@ -42,7 +44,9 @@ class Memory:
         return total
 
     def similarities(self, matrix: sparse.csr_matrix, dense: np.ndarray | None) -> np.ndarray:
-        """Cosines [rows, examples] of many messages; both given as the vectoriser and the encoder make them."""
+        """Cosines [rows, examples] of many messages; both given as the vectoriser and the encoder make
+        them.
+        """
         lemmas = matrix[:, self.start : self.start + self.by_feature.shape[0]]
         total = np.asarray((lemmas @ self.by_feature).todense(), dtype=np.float32)
         if dense is not None and self.dense is not None:

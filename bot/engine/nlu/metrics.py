@@ -26,8 +26,9 @@ class Answer:
 def figures(labels: Sequence[str], answers: Sequence[Answer]) -> dict[str, Any]:
     """The keys of `zabota nlu eval` and `bench`, but the training's.
 
-    `accuracy` looks at the best intent of in-scope rows, rejected or not; `in_scope_accuracy` counts a rejected row
-    as wrong; `overall_accuracy` is over all rows, out-of-scope ones being right when rejected. `ece` is of `best`.
+    `accuracy` looks at the best intent of in-scope rows, rejected or not; `in_scope_accuracy` counts a
+    rejected row as wrong; `overall_accuracy` is over all rows, out-of-scope ones being right when rejected.
+    `ece` is of `best`.
     """
     truth = np.array(labels)
     said = np.array([a.intent for a in answers])

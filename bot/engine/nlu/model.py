@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from bot.engine.nlu import training
+from bot.engine.nlu.dense import Dense
 from bot.engine.nlu.features import Vectoriser
 from bot.engine.nlu.linear import Linear
 from bot.engine.nlu.memory import Memory
 from bot.engine.nlu.rejection import Rejection
 from bot.engine.nlu.text import clean, words
-from bot.engine.nlu.dense import Dense
 from bot.engine.nlu.training import OUT_OF_SCOPE
 
 FORMAT = 1
@@ -30,7 +30,6 @@ class Options:
     folds: int = 3
     left_out: float = 0.25  # share of the intents that a fold does not see, to learn rejection from
     expected_out_of_scope: float = 0.07  # share of messages outside every intent, expected in use
-    threads: int = 2
     seed: int = 7
 
 
@@ -83,7 +82,7 @@ class IntentModel:
             near = row[self.dense.sentences :] if self.dense.sentences < self.dense.width else None
         probability = training.probabilities(scores[None], self.linear.classes, self.temperature)[0]
         similarity = self.memory.similarity_of(columns, values, near)
-        signals, best = training.signals(
+        signals, _ = training.signals(
             scores[None], probability[None], self.linear.classes, self.memory, similarity[None],
             np.array([unseen]), np.array([len(columns)]),
         )  # fmt: skip

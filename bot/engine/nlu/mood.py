@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Optional, Text
+from typing import Any
 
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -25,10 +25,10 @@ class SentimentAnalyser(GraphComponent):
 
     def __init__(
         self,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
-        model: Optional[MoodModel] = None,
+        model: MoodModel | None = None,
     ) -> None:
         """Hold the trained model; `create` and `load` call this."""
         self._config = config
@@ -37,14 +37,14 @@ class SentimentAnalyser(GraphComponent):
         self._model = model
 
     @staticmethod
-    def get_default_config() -> Dict[Text, Any]:
+    def get_default_config() -> dict[str, Any]:
         """Which intents teach what: their examples are the only labelled moods a company has."""
         return {"positive": ["praise", "thanks"], "negative": ["complaint"], "seed": 7}
 
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -55,7 +55,7 @@ class SentimentAnalyser(GraphComponent):
     @classmethod
     def load(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -72,7 +72,7 @@ class SentimentAnalyser(GraphComponent):
 
     def train(self, training_data: TrainingData) -> Resource:
         """Learn from the intents that have a mood."""
-        moods = {name: 1 for name in self._config["positive"]} | {name: -1 for name in self._config["negative"]}
+        moods = dict.fromkeys(self._config["positive"], 1) | dict.fromkeys(self._config["negative"], -1)
         examples = [e for e in training_data.intent_examples if e.get(TEXT) and e.get(INTENT)]
         texts = [e.get(TEXT) for e in examples]
         labels = np.array([moods.get(e.get(INTENT), 0) for e in examples])
@@ -84,7 +84,7 @@ class SentimentAnalyser(GraphComponent):
             (folder / "mood.json").write_text(json.dumps(facts), encoding="utf-8")
         return self._resource
 
-    def process(self, messages: List[Message]) -> List[Message]:
+    def process(self, messages: list[Message]) -> list[Message]:
         """Weigh every message."""
         for message in messages:
             text = message.get(TEXT)
@@ -94,18 +94,19 @@ class SentimentAnalyser(GraphComponent):
                 found = {
                     "score": blend(listed, learnt),
                     "words": [
-                        {"text": w.text, "start": w.start, "end": w.end, "weight": w.weight} for w in listed.words
+                        {"text": w.text, "start": w.start, "end": w.end, "weight": w.weight}
+                        for w in listed.words
                     ],
                 }
                 message.set("sentiment", found, add_to_output=True)
         return messages
 
     @classmethod
-    def fingerprint_addon(cls, config: Dict[str, Any]) -> Optional[str]:
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
         """A change in any helper module or data file of this package counts."""
         return code_fingerprint()
 
     @staticmethod
-    def required_packages() -> List[Text]:
+    def required_packages() -> list[str]:
         """Libraries whose version is part of the fingerprint."""
         return ["sklearn", "pymorphy3"]

@@ -27,7 +27,9 @@ def give_vectors(doc: Doc) -> Doc:
     """Word and message vectors from navec, computed when they are asked for."""
     doc.user_token_hooks["vector"] = _word_vector
     doc.user_token_hooks["has_vector"] = lambda token: bool(_word_vector(token).any())
-    doc.user_hooks["vector"] = lambda d: np.mean([_word_vector(t) for t in d] or [np.zeros(vectors.WIDTH)], axis=0)
+    doc.user_hooks["vector"] = lambda d: np.mean(
+        [_word_vector(t) for t in d] or [np.zeros(vectors.WIDTH)], axis=0
+    )
     return doc
 
 
@@ -50,4 +52,3 @@ def pipeline(language: str) -> Language:
     made.add_pipe("zabota_lemmas")
     made.add_pipe("zabota_vectors")
     return made
-

@@ -1,8 +1,9 @@
+# ruff: noqa: E501 -- a table or a pattern is read best in one piece
 """Repair of what a keyboard or a habit did to a message, before it is classified.
 
 Wrong layout («ghbdtn», «руддщ»), Russian in Latin letters («gde moi zakaz»), stretched letters. A message is
-touched only when most of its words become known words and were not known before, so clean text stays as it is.
-Entities are read from the message as it was written; a change of layout keeps every character's place.
+touched only when most of its words become known words and were not known before, so clean text stays as it
+is. Entities are read from the message as it was written; a change of layout keeps every character's place.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 @dataclass(frozen=True)
 class Repaired:
-    """The text to classify; `kind`: none, layout, translit or stretch; `aligned`: characters kept their places."""
+    """The text to classify; `kind`: none, layout, translit or stretch; `aligned`: characters kept their
+    places.
+    """
 
     text: str
     kind: str
@@ -52,7 +55,9 @@ def _english() -> frozenset[str]:
     found: set[str] = set()
     for name in ("english_words.txt", "concepts.txt", "products.csv", "plans.csv", "cities.csv"):
         text = "\n".join(
-            line for line in (_FOLDER / name).read_text(encoding="utf-8").splitlines() if not line.startswith("#")
+            line
+            for line in (_FOLDER / name).read_text(encoding="utf-8").splitlines()
+            if not line.startswith("#")
         )
         found |= set(re.findall(r"[a-z][a-z']*", text.lower()))
     return frozenset(found)
@@ -74,8 +79,7 @@ def repair(text: str) -> Repaired:
 
 
 def _unstretch(match: re.Match[str]) -> str:
-    letter = match.group(1)
-    return letter
+    return match.group(1)
 
 
 @lru_cache(maxsize=5_000)
@@ -88,7 +92,7 @@ def _layout(text: str) -> str | None:
     tokens = text.split()
     hits = misses = long_hits = 0
     for token in tokens:
-        bare = token.strip("!?()\"-0123456789")
+        bare = token.strip('!?()"-0123456789')
         if not bare or not re.search(r"[A-Za-z]", bare):
             continue
         word = bare.lower()
@@ -150,9 +154,11 @@ def _sounded(word: str) -> str | None:
 
 
 def _transliterated(text: str, words: list[str]) -> str | None:
-    """Russian in Latin letters: no word is English, most sound like Russian ones, and common ones among them."""
+    """Russian in Latin letters: no word is English, most sound like Russian ones, and common ones among
+    them.
+    """
     lower = [w.lower() for w in words]
-    if any(len(w) > 2 and w in _english() or _ENGLISH_SPELLING.search(w) for w in lower):
+    if any((len(w) > 2 and w in _english()) or _ENGLISH_SPELLING.search(w) for w in lower):
         return None
     telling = [w for w in lower if len(w) > 2]
     hits = [w for w in telling if _sounded(w)]
@@ -163,7 +169,9 @@ def _transliterated(text: str, words: list[str]) -> str | None:
     return _WORD.sub(lambda m: _sounded(m.group().lower()) or m.group(), text)
 
 
-_ENGLISH_SPELLING = re.compile(r"th|ck|ee|oo|ea|ou|wh|ph|qu|igh|tion|ll|ss(?!k)|tt|ff|rr|ing$|[^aeiouy]le$|'(?:s|m|d|ll|ve|re|t)$")
+_ENGLISH_SPELLING = re.compile(
+    r"th|ck|ee|oo|ea|ou|wh|ph|qu|igh|tion|ll|ss(?!k)|tt|ff|rr|ing$|[^aeiouy]le$|'(?:s|m|d|ll|ve|re|t)$"
+)
 
 
 def _is_common(word: str) -> bool:
@@ -178,7 +186,7 @@ def _common_russian() -> frozenset[str]:
     return frozenset(lemma(w.replace("ё", "е")) for w in listed) | frozenset(_EVERYDAY.split())
 
 
-_EVERYDAY = """я ты он она мы вы они мой твой свой ваш наш этот тот весь сам такой какой который кто что где когда
-куда как почему зачем сколько и а но или если чтобы потому что-то быть стать мочь хотеть знать думать сказать говорить
-видеть дать делать сделать идти пойти работать у в на с по из за к до от о об для без при про не ни да нет уже еще
-только очень тоже вот тут там здесь сейчас потом можно нельзя надо нужно номер меня мне вас вам"""
+_EVERYDAY = """я ты он она мы вы они мой твой свой ваш наш этот тот весь сам такой какой который кто что где
+когда куда как почему зачем сколько и а но или если чтобы потому что-то быть стать мочь хотеть знать думать
+сказать говорить видеть дать делать сделать идти пойти работать у в на с по из за к до от о об для без при про
+не ни да нет уже еще только очень тоже вот тут там здесь сейчас потом можно нельзя надо нужно номер меня мне вас вам"""

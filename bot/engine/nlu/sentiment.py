@@ -1,6 +1,8 @@
+# ruff: noqa: E501 -- a word list is read best in one piece
 """How a message sounds: from -1 (angry) to 1 (delighted), with the words that decided.
 
-Own word lists for both languages, negation, intensifiers, capitals, exclamation and emoji; no library's model.
+Own word lists for both languages, negation, intensifiers, capitals, exclamation and emoji; no library's
+model.
 """
 
 from __future__ import annotations
@@ -14,10 +16,46 @@ from pathlib import Path
 from bot.engine.nlu.morphology import lemma
 
 _FILE = Path(__file__).parent / "data" / "sentiment.txt"
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[)(]{2,}|[:;=]-?[)(DPdp/|]|<3|[\U0001F300-\U0001FAFF\u2600-\u27BF]|[.,!?;]")
+_TOKEN = re.compile(
+    r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[)(]{2,}|[:;=]-?[)(DPdp/|]|<3|[\U0001F300-\U0001FAFF\u2600-\u27BF]|[.,!?;]"
+)
 _NEGATIONS = frozenset(
-    "не ни нет без never not no isn't wasn't aren't weren't don't doesn't didn't won't can't cannot couldn't wouldn't"
-    " hardly nothing nobody none without isnt wasnt dont doesnt didnt wont cant нельзя вовсе отнюдь".split()
+    [
+        "не",
+        "ни",
+        "нет",
+        "без",
+        "never",
+        "not",
+        "no",
+        "isn't",
+        "wasn't",
+        "aren't",
+        "weren't",
+        "don't",
+        "doesn't",
+        "didn't",
+        "won't",
+        "can't",
+        "cannot",
+        "couldn't",
+        "wouldn't",
+        "hardly",
+        "nothing",
+        "nobody",
+        "none",
+        "without",
+        "isnt",
+        "wasnt",
+        "dont",
+        "doesnt",
+        "didnt",
+        "wont",
+        "cant",
+        "нельзя",
+        "вовсе",
+        "отнюдь",
+    ]
 )
 _STRONGER = {
     "очень": 1.4, "крайне": 1.6, "абсолютно": 1.5, "совершенно": 1.4, "полный": 1.4, "просто": 1.1, "так": 1.2, "такой": 1.2,
@@ -25,7 +63,17 @@ _STRONGER = {
     "absolutely": 1.5, "totally": 1.4, "completely": 1.4, "really": 1.3, "so": 1.3, "too": 1.2, "such": 1.2,
     "incredibly": 1.6, "utterly": 1.6, "most": 1.2, "quite": 1.1, "highly": 1.4,
 }  # fmt: skip
-_WEAKER = {"немного": 0.5, "чуть": 0.5, "слегка": 0.5, "довольно": 0.8, "slightly": 0.5, "somewhat": 0.6, "bit": 0.6, "little": 0.6, "fairly": 0.8}
+_WEAKER = {
+    "немного": 0.5,
+    "чуть": 0.5,
+    "слегка": 0.5,
+    "довольно": 0.8,
+    "slightly": 0.5,
+    "somewhat": 0.6,
+    "bit": 0.6,
+    "little": 0.6,
+    "fairly": 0.8,
+}
 _REACH = 3  # words between a negation or intensifier and what it acts on
 _STEEP = 2.2  # a sum of this many points sounds like 0.76
 
@@ -56,7 +104,9 @@ def _lexicon() -> dict[str, float]:
             continue
         weight, _, listed = line.partition(":")
         for phrase in listed.split(","):
-            key = " ".join(lemma(w.lower().replace("ё", "е")) if w[0].isalpha() else w for w in phrase.split())
+            key = " ".join(
+                lemma(w.lower().replace("ё", "е")) if w[0].isalpha() else w for w in phrase.split()
+            )
             table[key] = float(weight)
     return table
 
@@ -79,7 +129,9 @@ def weigh(text: str) -> Sentiment:
                 span = text[matches[i].start() : matches[i + length - 1].end()]
                 loud = 1.3 if shouting or (span.isupper() and len(span) > 3) else 1.0
                 weight *= _context(plain, forms, i) * loud
-                found.append(Weighed(span, matches[i].start(), matches[i + length - 1].end(), round(weight, 2)))
+                found.append(
+                    Weighed(span, matches[i].start(), matches[i + length - 1].end(), round(weight, 2))
+                )
                 i += length
                 break
         else:

@@ -49,14 +49,36 @@ def words(cleaned: str) -> list[str]:
     return _WORD.findall(cleaned)
 
 
+_IRREGULAR = dict(
+    pair.split("=")
+    for pair in """paid=pay sent=send came=come bought=buy got=get gotten=get broke=break broken=break lost=lose left=leave
+    went=go gone=go took=take taken=take kept=keep told=tell said=say thought=think forgot=forget forgotten=forget
+    gave=give given=give wrote=write written=write made=make found=find done=do did=do does=do seen=see saw=see
+    brought=bring chose=choose chosen=choose felt=feel held=hold heard=hear knew=know known=know met=meet put=put
+    read=read sold=sell spoke=speak spoken=speak spent=spend stood=stand understood=understand wore=wear worn=wear
+    women=woman men=man children=child people=person wasn't=isn't weren't=isn't didn't=don't doesn't=don't
+    was=is were=is are=is am=is been=is has=have had=have hasn't=haven't hadn't=haven't pls=please plz=please
+    thx=thanks u=you ur=your wanna=want gonna=going whats=what's wheres=where's dont=don't doesnt=don't
+    didnt=don't cant=can't cannot=can't wont=won't isnt=isn't havent=haven't hasnt=haven't im=i'm ive=i've
+    """.split()
+)
+_DOUBLED = re.compile(r"(?:([bdgkmnprt])\1|(?<=\w{4})(l)l)$")
+
+
 @lru_cache(maxsize=20_000)
 def english_stem(word: str) -> str:
-    """A light stem: endings off while four letters remain, so `delivered` meets `delivery`."""
+    """A light stem: irregular forms by a list, endings off while three letters remain.
+
+    `delivered` meets `delivery`, `shipping` meets `ship`, `paid` meets `pay`.
+    """
+    word = _IRREGULAR.get(word, word)
     if len(word) < 5:
         return word
     stem = _ENGLISH_ENDINGS.sub("", word)
     if len(stem) < 3:
         return word
+    if stem != word:
+        stem = _DOUBLED.sub(lambda m: m[1] or m[2], stem)
     if stem.endswith(("i", "y")) and len(stem) > 3:
         stem = stem[:-1]
     return stem

@@ -128,7 +128,9 @@ def evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
             parsed = await agent.parse_message(text)
             seconds = time.perf_counter() - begin
             ranking = parsed.get("intent_ranking") or [parsed["intent"]]
-            answers.append(Answer(parsed["intent"]["name"], ranking[0]["name"], ranking[0]["confidence"], seconds))
+            answers.append(
+                Answer(parsed["intent"]["name"], ranking[0]["name"], ranking[0]["confidence"], seconds)
+            )
             if len(answers) % _EVERY == 0:
                 say("progress", done=len(answers), of=len(texts), what="classify")
         return answers
@@ -189,7 +191,9 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=evaluate)
     one = commands.add_parser("lint")
     one.add_argument("--data", type=Path, default=Path("data/nlu"))
-    one.add_argument("--unseen", type=Path, nargs="*", default=[], help="test files whose rows must not be there")
+    one.add_argument(
+        "--unseen", type=Path, nargs="*", default=[], help="test files whose rows must not be there"
+    )
     one.set_defaults(run=lint)
     return parser
 

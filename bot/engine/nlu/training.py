@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,11 +107,12 @@ def fit(
     started = time.perf_counter()
     real = len(texts)
     background = _strangers(background, texts, intents)
-    vectoriser, rows = _prepare([*texts, *background], [*intents, *[OUT_OF_SCOPE] * len(background)], real, dense)
-    with ThreadPoolExecutor(max(1, options.threads)) as pool:  # liblinear lets go of the interpreter's lock
-        final = pool.submit(fit_linear, rows.table, rows.labels, options.cost, options.seed)
-        held = _held_out(rows, options, pool)
-        linear = final.result()
+    vectoriser, rows = _prepare(
+        [*texts, *background], [*intents, *[OUT_OF_SCOPE] * len(background)], real, dense
+    )
+    # One after the other: liblinear has one random state for the process, and threads would race for it.
+    held = _held_out(rows, options)
+    linear = fit_linear(rows.table, rows.labels, options.cost, options.seed)
     report = {
         "examples": real,
         "background": len(background),
@@ -122,13 +122,21 @@ def fit(
         "train_seconds": round(time.perf_counter() - started, 3),
     }
     memory = rows.memory(np.arange(real))
-    return {"vectoriser": vectoriser, "linear": linear, "memory": memory, "options": options, "report": report, **held}
+    return {
+        "vectoriser": vectoriser,
+        "linear": linear,
+        "memory": memory,
+        "options": options,
+        "report": report,
+        **held,
+    }
 
 
 def _strangers(background: Sequence[str], texts: Sequence[str], intents: Sequence[str]) -> list[str]:
     """The background sentences that are needed and are strange here.
 
-    None when the company has out-of-scope examples enough of its own. Not those that say what an intent's example
+    None when the company has out-of-scope examples enough of its own. Not those that say what an intent's
+    example
     says: a company that wants greetings answered has an intent for them.
     """
     if not background or sum(i == OUT_OF_SCOPE for i in intents) >= ENOUGH_OUT_OF_SCOPE:
@@ -138,7 +146,7 @@ def _strangers(background: Sequence[str], texts: Sequence[str], intents: Sequenc
     first, last = vectoriser.span("words")
     rows = matrix[:, first:last]
     nearest = (rows[len(texts) :] @ rows[: len(texts)].T).max(axis=1).toarray().ravel()
-    return [b for b, similarity in zip(background, nearest) if similarity < TOO_LIKE]
+    return [b for b, similarity in zip(background, nearest, strict=False) if similarity < TOO_LIKE]
 
 
 def _prepare(texts: list[str], labels: list[str], real: int, dense: Dense | None) -> tuple[Vectoriser, _Rows]:
@@ -167,18 +175,18 @@ class _Fold:
     scores: np.ndarray
 
 
-def _held_out(rows: _Rows, options: Any, pool: ThreadPoolExecutor) -> dict[str, Any]:
+def _held_out(rows: _Rows, options: Any) -> dict[str, Any]:
     """Temperature and rejection, learnt from rows their fold's classifier did not see.
 
-    Where the company has few out-of-scope examples of its own, a fold also leaves out some intents altogether:
-    their examples are out of scope for it. With enough real ones they only do harm: they resemble the
-    intents that stay more than real strangers do.
+    Where the company has few out-of-scope examples of its own, a fold also leaves out some intents
+    altogether: their examples are out of scope for it. With enough real ones they only do harm: they resemble
+    the intents that stay more than real strangers do.
     """
     names = sorted(set(rows.labels.tolist()) - {OUT_OF_SCOPE})
     smallest = min((int((rows.labels == n).sum()) for n in names), default=0)
     if len(names) < 2 or smallest < 2:
         return {"temperature": 4.0, "rejection": never(), "report": {}}
-    folds = _fold_fits(rows, names, options, pool)
+    folds = _fold_fits(rows, names, options)
     temperature = _temperature(folds, rows.labels)
     data = _judged(rows, folds, temperature)
     share = options.expected_out_of_scope
@@ -198,7 +206,7 @@ def _held_out(rows: _Rows, options: Any, pool: ThreadPoolExecutor) -> dict[str, 
     return {"temperature": temperature, "rejection": rejection, "report": report}
 
 
-def _fold_fits(rows: _Rows, names: list[str], options: Any, pool: ThreadPoolExecutor) -> list[_Fold]:
+def _fold_fits(rows: _Rows, names: list[str], options: Any) -> list[_Fold]:
     random = np.random.default_rng(options.seed)
     fold = _folds(rows.labels, options.folds, random)
     order = random.permutation(len(names))
@@ -215,7 +223,7 @@ def _fold_fits(rows: _Rows, names: list[str], options: Any, pool: ThreadPoolExec
         known = np.asarray(rows.sparse[train, slice(*rows.words)].sum(axis=0)).ravel() > 0
         return _Fold(test, gone[test], linear, rows.memory(train), known, linear.scores(rows.table[test]))
 
-    return [f for f in pool.map(fit_one, range(options.folds)) if f is not None]
+    return [f for f in map(fit_one, range(options.folds)) if f is not None]
 
 
 def _judged(rows: _Rows, folds: Sequence[_Fold], temperature: float) -> dict[str, np.ndarray]:

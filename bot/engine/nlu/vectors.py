@@ -1,8 +1,8 @@
 """Russian word vectors: navec's quantised table as natasha packages it, read where it lies.
 
-The table has 250,000 words of 300 numbers, quantised to 100 bytes a word. navec itself takes 100 MB for it and
-1.1 s to load; here the codes stay in the file (mapped, so only what is used becomes resident) and words are known
-by their CRC-32: 4 MB and 0.2 s. A wrong word is found once in 17,000 unknown ones.
+The table has 250,000 words of 300 numbers, quantised to 100 bytes a word. navec itself takes 100 MB for it
+and 1.1 s to load; here the codes stay in the file (mapped, so only what is used becomes resident) and words
+are known by their CRC-32: 4 MB and 0.2 s. A wrong word is found once in 17,000 unknown ones.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- a pattern, like a word list, is read best in one piece
 """Order numbers, tracking numbers, promotion codes, one-time codes."""
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ _CODE = re.compile(
 
 
 def find_tracking_numbers(context: Context) -> Iterator[Found]:
-    """UPU S10 (RA123456785RU), 14 digits of Russian Post, UPS, USPS, and any long number a tracking word names."""
+    """UPU S10 (RA123456785RU), 14 digits of Russian Post, UPS, USPS, and any long number a tracking word
+    names.
+    """
     text = context.text
     for pattern in (_S10, _UPS, _POST, _USPS):
         for m in pattern.finditer(text):

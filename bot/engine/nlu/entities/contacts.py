@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- a pattern, like a word list, is read best in one piece
 """E-mail addresses and telephone numbers (E.164)."""
 
 from __future__ import annotations

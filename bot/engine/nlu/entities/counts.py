@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- a pattern, like a word list, is read best in one piece
 """Quantities and ratings."""
 
 from __future__ import annotations
@@ -119,11 +120,9 @@ def find_ratings(context: Context) -> Iterator[Found]:
     text = context.shadow.text
     for pattern in (_RATED, _GIVEN):
         for m in pattern.finditer(text):
-            if (
-                int(m["n"]) <= 10 and not re.match(r"балл|point", text[m.end("n") :].strip())
-            ) or _RATES.search(text):
-                if int(m["n"]) <= 10:
-                    yield context.found("rating", m, str(int(m["n"])), 55, group=m.re.groupindex["n"])
+            points = re.match(r"балл|point", text[m.end("n") :].strip())
+            if int(m["n"]) <= 10 and (not points or _RATES.search(text)):
+                yield context.found("rating", m, str(int(m["n"])), 55, group=m.re.groupindex["n"])
     for m in _ALONE.finditer(text):
         yield context.found("rating", m, m["n"], 54, group=m.re.groupindex["n"])
     for m in _SCHOOL.finditer(text):

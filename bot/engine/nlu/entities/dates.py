@@ -1,4 +1,7 @@
-"""Dates in Russian and English: days, weeks, ranges; values are ISO dates, ranges `a/b`, open ones `a/` or `/b`."""
+# ruff: noqa: E501 -- a pattern, like a word list, is read best in one piece
+"""Dates in Russian and English: days, weeks, ranges; values are ISO dates, ranges `a/b`, open ones `a/` or
+`/b`.
+"""
 
 from __future__ import annotations
 

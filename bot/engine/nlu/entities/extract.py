@@ -14,15 +14,40 @@ LIMIT = 2000  # characters; what a longer message says after that is not searche
 Recogniser = Callable[[Context], Iterator[Found]]
 
 RECOGNISERS: tuple[Recogniser, ...] = (
-    contacts.find_emails, contacts.find_phones, codes.find_tracking_numbers, codes.find_order_ids,
-    codes.find_promo_codes, money.find_amounts, dates.find_dates, times.find_times, counts.find_ratings,
-    counts.find_quantities, places.find_addresses, places.find_cities, people.find_people, catalogue.find_plans,
+    contacts.find_emails,
+    contacts.find_phones,
+    codes.find_tracking_numbers,
+    codes.find_order_ids,
+    codes.find_promo_codes,
+    money.find_amounts,
+    dates.find_dates,
+    times.find_times,
+    counts.find_ratings,
+    counts.find_quantities,
+    places.find_addresses,
+    places.find_cities,
+    people.find_people,
+    catalogue.find_plans,
     catalogue.find_products,
-)  # fmt: skip
+)
 NAMES = (
-    "order_id", "tracking_number", "phone", "email", "product", "quantity", "amount", "date", "time", "address",
-    "city", "person", "promo_code", "plan", "rating", "code",
-)  # fmt: skip
+    "order_id",
+    "tracking_number",
+    "phone",
+    "email",
+    "product",
+    "quantity",
+    "amount",
+    "date",
+    "time",
+    "address",
+    "city",
+    "person",
+    "promo_code",
+    "plan",
+    "rating",
+    "code",
+)
 
 
 def find_entities(

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- a pattern, like a word list, is read best in one piece
 """Amounts of money: `<minor units> <ISO 4217>`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- a pattern, like a word list, is read best in one piece
 """Cities (a packaged list, any case form, common nicknames) and street addresses."""
 
 from __future__ import annotations
@@ -73,9 +74,9 @@ def _forms(form: str) -> tuple[str, ...]:
     out = [form]
     for reading in parses(form)[:5]:
         for shape in (reading.normal_form, _nominative(reading)):
-            shape = shape.replace("ё", "е")
-            if shape not in out:
-                out.append(shape)
+            plain = shape.replace("ё", "е")
+            if plain not in out:
+                out.append(plain)
     return tuple(out)
 
 
@@ -149,7 +150,9 @@ _ORDINARY = {
 
 
 def _ordinary(context: Context, word: Word) -> bool:
-    """A name that is also an everyday word or a person's needs a capital letter, or a preposition before it."""
+    """A name that is also an everyday word or a person's needs a capital letter, or a preposition before
+    it.
+    """
     if word.form[:4] not in {w[:4] for w in _ORDINARY}:
         return False
     before = context.text[: word.start].lower()

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- a pattern, like a word list, is read best in one piece
 """Times of day in Russian and English: `HH:MM`, ranges `a/b`, open ranges `a/` and `/b`."""
 
 from __future__ import annotations
@@ -93,11 +94,10 @@ def _ranges(text: str, half: str) -> Iterator[tuple[int, int, str]]:
         if m["link"] in {"и", "and"} and m["lead"] not in {"между", "between"}:
             continue
         explicit = any(m[g] for g in ("am", "bm", "ahalf", "bhalf", "aword", "bword")) or "час" in m.group()
-        if not explicit and not (m["lead"] and _free(text, m.end())):
-            if not (m["link"] in {"до"} and m["lead"]) and not (
-                m["link"] == "-" and _at_before(text, m.start()) and _free(text, m.end())
-            ):
-                continue
+        led = m["lead"] and (m["link"] == "до" or _free(text, m.end()))
+        dashed = m["link"] == "-" and _at_before(text, m.start()) and _free(text, m.end())
+        if not (explicit or led or dashed):
+            continue
         a, b = _read(m, "a"), _read(m, "b")
         if a is None or b is None or re.match(rf"\s*(?:{_MEASURE})", text[m.end() :]):
             continue

@@ -1,0 +1,205 @@
+"""Synchronisation as a whole: its accounts, its jobs, its webhooks."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import aiohttp
+from sqlalchemy import func, update
+
+from core import logs
+from core.clock import Clock
+from core.db import Database
+from core.jobs import Handler, Job, JobQueue, Park, RetryAfter, RetryPolicy
+from crm_bridge.adapters import Builder, Kind, Received
+from crm_bridge.adapters.accounts import AnyAccount
+from crm_bridge.adapters.oauth import Tokens
+from crm_bridge.sync import jobs
+from crm_bridge.sync.config import CrmConfig
+from crm_bridge.sync.deals import Deals
+from crm_bridge.sync.meeting import Party, find_link
+from crm_bridge.sync.outgoing import Announcements, Sender
+from crm_bridge.sync.pull import Puller
+from crm_bridge.sync.push import Pusher, Restless
+from crm_bridge.sync.state import answering
+from crm_bridge.sync.sweep import Sweeper
+from crm_bridge.sync.tables import CrmShadow
+from crm_bridge.sync.tokens import DatabaseTokens
+
+log = logs.get("crm sync")
+
+PATIENT = RetryPolicy(attempts=20, first=timedelta(seconds=1), longest=timedelta(minutes=10))
+SOON = timedelta(seconds=1)
+GAVE_UP = "tried again and again without a clear answer"  # unless the CRM has said why
+
+
+class UnknownAccount(LookupError):
+    """There is no account of that name."""
+
+
+class Sync:
+    """All accounts. Build it once in a process; its handlers may run in several."""
+
+    def __init__(
+        self, db: Database, queue: JobQueue, clock: Clock, parties: Mapping[str, Party], time_zone: str
+    ) -> None:
+        """`time_zone` is the installation's: its night is when everything is swept."""
+        self._db = db
+        self._queue = queue
+        self._clock = clock
+        self._parties = dict(parties)
+        self._zone = ZoneInfo(time_zone)
+        self.announcements = Announcements(queue, clock, tuple(self._parties))
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        return tuple(self._parties)
+
+    async def start(self) -> None:
+        """See to it that every account is pulled and swept. Calling it again adds nothing."""
+        for name, party in self._parties.items():
+            payload = {"account": name}
+            await self._queue.enqueue(jobs.PULL, payload, dedupe_key=f"{jobs.PULL}:{name}")
+            await self._queue.enqueue(
+                jobs.SWEEP,
+                payload,
+                dedupe_key=f"{jobs.SWEEP}:{name}",
+                due_at=self._next_night(party),
+                priority=jobs.BACKGROUND,
+            )
+
+    def handlers(self) -> dict[str, Handler]:
+        """How the jobs of synchronisation are run."""
+        runs: dict[str, Callable[[Job], Awaitable[None]]] = {
+            jobs.PULL: self._run_pull,
+            jobs.SWEEP: self._run_sweep,
+            jobs.LOOK: self._run_look,
+            jobs.PUSH: self._run_push,
+            jobs.SEND: self._run_send,
+        }
+        parked = {jobs.PUSH: self._gave_up_push, jobs.SEND: self._gave_up_send}
+        return {kind: Handler(run, PATIENT, parked.get(kind)) for kind, run in runs.items()}
+
+    async def pull(self, account: str) -> int:
+        """Read what changed, now. How many records were looked at."""
+        return await Puller(self._db, self._queue, self._clock, self._party(account)).pull()
+
+    async def sweep(self, account: str) -> int:
+        """Read everything, now. How many links seem to have lost their contact."""
+        return await Sweeper(self._db, self._queue, self._clock, self._party(account)).sweep()
+
+    async def receive(self, account: str, received: Received) -> int:
+        """A webhook of an account: what it names will be read again. How many records that are.
+
+        Raises:
+            UnknownAccount
+            Forged
+        """
+        hints = set(self._party(account).crm.verify_webhook(received))
+        async with self._db.write() as session:
+            for hint in hints:
+                link = await find_link(session, account, hint.remote_id)
+                customer_id = link.customer_id if link and hint.kind is Kind.CONTACT else None
+                await jobs.enqueue_look(self._queue, session, account, hint.kind, hint.remote_id, customer_id)
+        return len(hints)
+
+    def deals(self, account: str) -> Deals:
+        """The orders that live in a CRM."""
+        return Deals(self._db, self._clock, self._party(account))
+
+    def _party(self, account: str) -> Party:
+        if account not in self._parties:
+            raise UnknownAccount(account)
+        return self._parties[account]
+
+    def _pusher(self, account: str) -> Pusher:
+        return Pusher(self._db, self._queue, self._clock, self._party(account))
+
+    async def _run_pull(self, job: Job) -> None:
+        account = self._still(job)
+        async with answering(self._db, self._clock, account):
+            await self.pull(account)
+        raise RetryAfter(self._party(account).rules.every)
+
+    async def _run_sweep(self, job: Job) -> None:
+        account = self._still(job)
+        async with answering(self._db, self._clock, account):
+            await self.sweep(account)
+        raise RetryAfter(self._next_night(self._party(account)) - self._clock.now())
+
+    async def _run_look(self, job: Job) -> None:
+        account, kind = self._still(job), Kind(job.payload["kind"])
+        async with answering(self._db, self._clock, account):
+            await self._touch(self._pusher(account).look(kind, job.payload["remote_id"]))
+
+    async def _run_push(self, job: Job) -> None:
+        account, customer_id = self._still(job), job.payload["customer_id"]
+        try:
+            async with answering(self._db, self._clock, account):
+                await self._touch(self._pusher(account).push(customer_id))
+        except Park as why:
+            await self._note_problem(account, customer_id, str(why))
+            raise
+
+    async def _gave_up_push(self, job: Job) -> None:
+        await self._note_problem(job.payload["account"], job.payload["customer_id"], GAVE_UP)
+
+    async def _run_send(self, job: Job) -> None:
+        account, key = self._still(job), job.payload["key"]
+        sender = Sender(self._db, self._clock, self._party(account))
+        try:
+            async with answering(self._db, self._clock, account):
+                await sender.send(key)
+        except Park as why:
+            await sender.refused(key, str(why))
+            raise
+
+    async def _gave_up_send(self, job: Job) -> None:
+        if job.payload["account"] in self._parties:
+            sender = Sender(self._db, self._clock, self._party(job.payload["account"]))
+            await sender.refused(job.payload["key"], GAVE_UP)
+
+    async def _touch(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Restless:
+            raise RetryAfter(SOON) from None
+
+    async def _note_problem(self, account: str, customer_id: int, why: str) -> None:
+        async with self._db.write() as session:
+            await session.execute(
+                update(CrmShadow)
+                .where(CrmShadow.account == account, CrmShadow.customer_id == customer_id)
+                .values(problem=func.coalesce(CrmShadow.problem, why), dirty_since=None)
+            )
+
+    def _still(self, job: Job) -> str:
+        """The account of a job. One that is not configured any more parks its jobs."""
+        account = str(job.payload["account"])
+        if account not in self._parties:
+            raise Park("the account is not configured any more")
+        return account
+
+    def _next_night(self, party: Party) -> datetime:
+        local = self._clock.now().astimezone(self._zone)
+        tonight = datetime.combine(local.date(), party.rules.sweep_at, self._zone)
+        return tonight if tonight > local else tonight + timedelta(days=1)
+
+
+def connect(
+    config: CrmConfig, session: aiohttp.ClientSession, db: Database, clock: Clock
+) -> dict[str, Party]:
+    """The configured accounts, ready to be used for as long as the HTTP session is open."""
+    builder = Builder(session, clock)
+    parties = {}
+    for name, account in config.accounts.items():
+        tokens = DatabaseTokens(db, clock, name, _first_tokens(account.crm))
+        parties[name] = Party(name, builder.build(name, account.crm, tokens), account.sync)
+    return parties
+
+
+def _first_tokens(account: AnyAccount) -> Tokens:
+    application = getattr(account, "application", None)
+    if application is None:
+        return Tokens("", "")
+    return Tokens(application.access_token.get_secret_value(), application.refresh_token.get_secret_value())
