@@ -28,8 +28,6 @@ def measure(folder: Path, encoder: str, python: Path) -> dict[str, Any]:
     """
     command = [str(python), "-m", "bot.engine.nlu.tool", "bench", "--encoder", encoder]
     command += ["--train", str(folder / "train.csv"), "--test", str(folder / "test.csv")]
-    if (folder / "val.csv").exists():
-        command += ["--validation", str(folder / "val.csv")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stdout.strip().splitlines()[-1] if done.stdout else done.stderr)

@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 
 from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import Clock
 from core.db import Database
+from core.texts import Texts
 from crm_bridge.models import (
     Appointment,
     Asset,
@@ -26,6 +28,7 @@ from crm_bridge.models import (
     Ticket,
 )
 
+_texts = Texts(Path(__file__).with_name("texts.yml"))
 CLOCKS_DIFFER = timedelta(minutes=5)  # a decision may come from a machine that runs ahead
 
 
@@ -61,6 +64,10 @@ class Permission:
     allowed: bool
     ground: Ground
     record: Said | None = None
+
+    def in_words(self, language: str) -> str:
+        """Why, for staff."""
+        return _texts(f"consent.{self.ground}", language)
 
 
 class SaidInFuture(ValueError):

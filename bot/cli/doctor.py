@@ -6,12 +6,13 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated
 from urllib.request import urlopen
 
 import typer
 from rich.console import Console
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.cli.training import ENGINE_PYTHON
@@ -75,7 +76,10 @@ def _database(settings: Settings) -> Finding:
         finally:
             await db.close()
 
-    what, kind = "database", settings.db_url.partition(":")[0]
+    what, url = "database", make_url(settings.db_url)
+    kind = url.get_backend_name()
+    if kind == "sqlite" and not Path(url.database or "").exists():
+        return Finding(what, False, "not made yet", "`make run` makes it.")
     try:
         return Finding(what, True, f"{kind}, schema {asyncio.run(revision())}")
     except (SQLAlchemyError, OSError) as error:

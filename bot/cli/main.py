@@ -2,7 +2,7 @@
 
 import typer
 
-from bot.cli import assistant, chat, doctor, up
+from bot.cli import assistant, chat, crm, doctor, nlu, privacy, sync, up
 
 app = typer.Typer(
     help="Zabota: customer service that a company runs on its own machines.",
@@ -14,6 +14,10 @@ app.command("up")(up.up)
 app.command("train")(assistant.train)
 app.command("chat")(chat.chat)
 app.command("doctor")(doctor.doctor)
+app.add_typer(nlu.app, name="nlu", help="Measure and check how messages are understood.")
+crm.app.command("sync")(sync.sync)
+app.add_typer(crm.app, name="crm", help="Customers: import, export, duplicates, synchronisation.")
+app.add_typer(privacy.app, name="privacy", help="What customers may ask for: their data, and its erasure.")
 
 if __name__ == "__main__":
     app()

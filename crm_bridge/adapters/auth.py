@@ -7,15 +7,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Request:
-    """A request before it is sent. `path` is relative to the account's address."""
+    """A request before it is sent. `path` is relative to the account's address.
+
+    It shows nothing of itself but the method: the rest are secrets and personal data.
+    """
 
     method: str
     path: str
     params: dict[str, str] = field(default_factory=dict)
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Request({self.method})"
 
 
 class Auth(Protocol):

@@ -153,7 +153,7 @@ class BottleCrm:
             raise Forged("wrong signature")
         try:
             said = json.loads(received.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Forged("the body is not JSON") from None
         return _hints(said)
 

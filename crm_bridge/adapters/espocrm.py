@@ -141,7 +141,7 @@ class EspoCrm:
         try:
             signed = base64.b64decode(received.headers.get("signature", ""), validate=True).decode()
             records = json.loads(received.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Forged("unreadable signature or body") from None
         webhook_id, _, given = signed.partition(":")
         name, secret = next(

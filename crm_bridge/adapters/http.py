@@ -195,7 +195,7 @@ class CrmHttp:
             return answer
         try:
             return replace(answer, data=json.loads(raw))
-        except ValueError:
+        except (ValueError, RecursionError):
             if response.status >= 400:
                 return answer  # an error page in HTML; the status says enough
             raise Uncertain("the answer is not JSON") from None

@@ -169,7 +169,7 @@ class Odoo:
             raise Forged("wrong address")
         try:
             said = json.loads(received.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Forged("the body is not JSON") from None
         if not isinstance(said, dict) or not isinstance(said.get("_id"), int):
             return ()

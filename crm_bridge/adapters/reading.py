@@ -14,6 +14,7 @@ from crm_bridge.money import Money
 
 Json = dict[str, Any]
 _NAME_FIELDS = (Field.GIVEN_NAME, Field.PATRONYMIC, Field.FAMILY_NAME)
+DIGITS = 15  # of an amount; the database holds no more than eighteen with the minor units
 MINOR = 100  # of the currencies that the supported CRMs sell in
 
 
@@ -40,10 +41,13 @@ def as_records(data: Any) -> list[Json]:
 
 
 def text(value: Any) -> str:
-    """A text without blanks around it. Null and Odoo's `false` are no text."""
+    """A text without blanks around it. Null and Odoo's `false` are no text.
+
+    NUL and halves of characters, which no database takes, are left out: one such record must not stop all.
+    """
     if value is None or value is False:
         return ""
-    return str(value).strip()
+    return str(value).replace("\x00", "").encode(errors="ignore").decode().strip()
 
 
 def identifier(record: Json, key: str = "id") -> str:
@@ -95,8 +99,10 @@ def moment(value: Any) -> datetime | None:
 def money(amount: Any, currency: Any) -> Money | None:
     """An amount in whole units, as CRMs give it; None when there is none."""
     try:
-        minor = Decimal(text(amount)) * MINOR
-        return Money(int(minor.to_integral_value()), text(currency).upper()) if currency else None
+        whole = Decimal(text(amount))
+        if not currency or not whole.is_finite() or whole.adjusted() > DIGITS:
+            return None
+        return Money(int((whole * MINOR).to_integral_value()), text(currency).upper())
     except (InvalidOperation, ValueError, OverflowError):
         return None
 

@@ -134,7 +134,7 @@ class Rest:
             raise Forged("wrong signature")
         try:
             said = json.loads(received.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Forged("the body is not JSON") from None
         event, remote_id = reading.text(_at(said, shape.event)), reading.text(_at(said, shape.id))
         kinds = ((Kind.CONTACT, shape.contact_events), (Kind.DEAL, shape.deal_events))

@@ -72,9 +72,9 @@ async def _clients(session: AsyncSession) -> list[Client]:
 
 
 async def _describe(session: AsyncSession, rng: Random, clients: list[Client], now: datetime) -> None:
-    for client in clients:
-        values = belongings.description(rng, client, now)
-        await session.execute(update(Customer).where(Customer.id == client.id).values(values))
+    rows = [{"id": client.id} | belongings.description(rng, client, now) for client in clients]
+    if rows:
+        await session.execute(update(Customer), rows)
 
 
 async def _load_belongings(session: AsyncSession, rng: Random, clients: list[Client], now: datetime) -> None:

@@ -1,8 +1,9 @@
 """Makes two customers one, and two again.
 
 What belonged to the absorbed customer is given to the survivor, and every row that moved is written down. A
-row that both had (the same phone) is kept in the record of the merge. The absorbed customer's own row stays,
-pointing to the survivor, so that its id and its `external_ref` still lead somewhere.
+contact that both had is kept in the record of the merge; of what else can be there only once, such as a link
+to a CRM, each keeps their own. The absorbed customer's own row stays, pointing to the survivor, so that its
+id and its `external_ref` still lead somewhere.
 """
 
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from crm_bridge.models import Customer, Merge, MergeProposal, ProposalState
 
 _FILLED = ("patronymic", "city", "segment", "preferred_channel", "preferred_from", "preferred_until")
 _EITHER = ("vip", "do_not_disturb")  # true when it is true of one of the two
+_ONCE_IS_ENOUGH = frozenset({"contact_point"})  # left with both, a phone would seem to have two owners
 _ABOUT_MERGES = frozenset({"customer", "merge", "merge_proposal"})
 
 
@@ -150,12 +152,14 @@ async def _move(
     for table in _owned():
         key = next(iter(table.primary_key))
         doubles = await _doubles(session, table, survivor_id, absorbed_id)
-        if doubles:
+        keys = [row[key.name] for row in doubles]
+        if doubles and table.name in _ONCE_IS_ENOUGH:
             removed[table.name] = [freeze(table, row) for row in doubles]
-            await session.execute(delete(table).where(key.in_([row[key.name] for row in doubles])))
-        change = update(table).where(table.c.customer_id == absorbed_id).values(customer_id=survivor_id)
-        if keys := list(await session.scalars(change.returning(key))):
-            moved[table.name] = keys
+            await session.execute(delete(table).where(key.in_(keys)))
+        theirs = table.c.customer_id == absorbed_id, key.not_in(keys)
+        change = update(table).where(*theirs).values(customer_id=survivor_id)
+        if given := list(await session.scalars(change.returning(key))):
+            moved[table.name] = given
     earlier = update(Customer).where(Customer.merged_into_id == absorbed_id)
     redirected = earlier.values(merged_into_id=survivor_id).returning(Customer.id)
     if ids := list(await session.scalars(redirected, execution_options={"synchronize_session": False})):

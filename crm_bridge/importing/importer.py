@@ -59,7 +59,7 @@ class Report:
     preview: list[Entry] = field(default_factory=list)
 
 
-Progress = Callable[[int], None]  # told how many records are behind us
+Progress = Callable[[int, int | None], None]  # told how many records are behind us, and of how many
 OnRefusal = Callable[[Refusal], None]
 
 
@@ -76,7 +76,7 @@ class Importer:
         self._region = region
 
     def check(
-        self, path: Path, asked: dict[str, str], progress: Progress = lambda _: None, show: int = 10
+        self, path: Path, asked: dict[str, str], progress: Progress = lambda *_: None, show: int = 10
     ) -> Report:
         """Read the whole file and change nothing: its format, columns, first customers and faults.
 
@@ -90,25 +90,28 @@ class Importer:
             columns, report.columns = _header(records, asked)
             for record in records:
                 report.records += 1
-                entry = read_entry(record.line, columns.values(record.cells), self._region)
+                entry = self._read(record, columns)
                 if isinstance(entry, list):
                     _refuse(report, Refusal(record.line, tuple(entry)))
                 elif len(report.preview) < show:
                     report.preview.append(entry)
                 if report.records % BATCH == 0:
-                    progress(report.records)
+                    progress(report.records, None)
         return report
 
     async def run(
         self,
         path: Path,
         asked: dict[str, str],
-        progress: Progress = lambda _: None,
+        progress: Progress = lambda *_: None,
         on_refusal: OnRefusal = lambda _: None,
+        *,
+        again: bool = False,
     ) -> Report:
         """Import the file, or finish importing it.
 
         Args:
+            again: import it even when it is in already, for instance to set right what was changed since.
             on_refusal: told of every row that is not taken, in order.
 
         Raises:
@@ -116,9 +119,9 @@ class Importer:
             BadMapping
         """
         how = recognise(path)
-        _read_through(path, how)
+        total = _read_through(path, how)
         report = Report(how, {})
-        run_id = await self._begin(fingerprint(path, asked), report)
+        run_id = await self._begin(fingerprint(path, asked), report, again)
         if report.repeated:
             return report
         with rows(path, how) as records:
@@ -127,11 +130,11 @@ class Importer:
                 pass
             while batch := list(islice(records, BATCH)):
                 await self._store(run_id, batch, columns, report, on_refusal)
-                progress(report.records)
+                progress(report.records, total)
         await self._finish(run_id, report)
         return report
 
-    async def _begin(self, print_: str, report: Report) -> int:
+    async def _begin(self, print_: str, report: Report, again: bool) -> int:
         async with self._db.write() as session:
             await insert_if_absent(
                 session,
@@ -144,6 +147,9 @@ class Importer:
             )
             found = await session.scalars(select(ImportRun).where(ImportRun.fingerprint == print_))
             run = found.one()
+            if again and run.state is ImportState.DONE:
+                run.state, run.finished_at, run.started_at = ImportState.RUNNING, None, self._clock.now()
+                run.records = run.created = run.updated = run.unchanged = run.refused = 0
             _recall(report, run)
             report.repeated = run.state is ImportState.DONE
             report.resumed_after = 0 if report.repeated else run.records
@@ -156,7 +162,7 @@ class Importer:
         refusals: list[Refusal] = []
         entries: list[Entry] = []
         for record in batch:
-            entry = read_entry(record.line, columns.values(record.cells), self._region)
+            entry = self._read(record, columns)
             if isinstance(entry, list):
                 refusals.append(Refusal(record.line, tuple(entry)))
             else:
@@ -190,6 +196,11 @@ class Importer:
         await store(session, known, self._defaults, self._clock.now())
         return outcomes
 
+    def _read(self, record: Record, columns: Columns) -> Entry | list[Fault]:
+        if columns.is_too_wide(record.cells):
+            return [Fault("too_wide", "")]
+        return read_entry(record.line, columns.values(record.cells), self._region)
+
     async def _finish(self, run_id: int, report: Report) -> None:
         async with self._db.write() as session:
             run = await session.get_one(ImportRun, run_id)
@@ -205,11 +216,10 @@ def _header(records: Iterator[Record], asked: dict[str, str]) -> tuple[Columns, 
     return columns, {field: header.cells[index] for field, index in columns.columns.items()}
 
 
-def _read_through(path: Path, how: Format) -> None:
-    """Find what is broken anywhere in the file before anything is stored."""
+def _read_through(path: Path, how: Format) -> int:
+    """Find what is broken anywhere in the file before anything is stored; how many records there are."""
     with rows(path, how) as records:
-        for _ in records:
-            pass
+        return max(sum(1 for _ in records) - 1, 0)
 
 
 def _recall(report: Report, run: ImportRun) -> None:

@@ -40,6 +40,11 @@ class Columns:
     """Field → index of its column."""
 
     columns: Mapping[str, int]
+    width: int  # columns of the header
+
+    def is_too_wide(self, cells: Sequence[str]) -> bool:
+        """Whether something stands beyond the last column: a delimiter inside a cell moved the others."""
+        return any(cells[self.width :])
 
     def values(self, cells: Sequence[str]) -> dict[str, str]:
         """The cells of a row by field; a short row has empty ones."""
@@ -80,7 +85,7 @@ def fit(header: Sequence[str], asked: Mapping[str, str]) -> Columns:
             columns[field] = places[_plain(usual[0])]
     if not columns.keys() & {"external_ref", "phone", "email"}:
         raise BadMapping("no_key", ", ".join(header[:12]))
-    return Columns(columns)
+    return Columns(columns, len(header))
 
 
 def _plain(name: str) -> str:

@@ -17,6 +17,7 @@ from openpyxl.utils.exceptions import InvalidFileException  # type: ignore[impor
 DELIMITERS = ";,\t|"
 FIELD_LIMIT = 32_768  # characters in one cell, which is also Excel's limit
 COLUMN_LIMIT = 500
+UNPACKED_LIMIT = 1 << 30  # bytes of an XLSX: a few kilobytes can be packed air
 _BLOCK = 1 << 20
 
 
@@ -132,6 +133,9 @@ def _csv(file: IO[str], delimiter: str) -> Iterator[Record]:
 @contextmanager
 def _workbook(path: Path) -> Iterator["openpyxl.Workbook"]:
     try:
+        with zipfile.ZipFile(path) as packed:
+            if sum(part.file_size for part in packed.infolist()) > UNPACKED_LIMIT:
+                raise Unreadable("too_large")
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
         raise Unreadable("xlsx") from None

@@ -16,7 +16,7 @@ from crm_bridge.sync.rules import SyncRules
 FILE = "crm.yml"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _KINDS = {"bitrix24", "amocrm", "odoo", "espocrm", "bottlecrm", "rest"}
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]
 
 
 class Account(Strict):

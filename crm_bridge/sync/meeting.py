@@ -153,7 +153,8 @@ class Meetings:
             await people.write(session, shadow.customer_id, taken, now)
         local = {**merged.local, **taken}
         shown = self._party.crm.project({**dict.fromkeys(self._party.fields, ""), **local, **merged.send})
-        shadow.pending = {
+        undecided = {name: pair for name, pair in shadow.pending.items() if Field(name) in merged.held}
+        shadow.pending = undecided | {
             field.value: [value, shown.get(field, value)] for field, value in merged.send.items()
         }
         shadow.local = {field.value: value for field, value in local.items()}

@@ -52,6 +52,7 @@ class Merged:
     remote: dict[Field, str] = field(default_factory=dict)
     clashes: list[Clash] = field(default_factory=list)
     agreed: list[Field] = field(default_factory=list)  # both sides say the same
+    held: list[Field] = field(default_factory=list)  # each side keeps its own until a person decides
 
 
 def merge(
@@ -120,6 +121,8 @@ def _settle(merged: Merged, clash: Clash) -> None:
     elif clash.winner is Side.ZABOTA:
         merged.local.setdefault(clash.field, "")
         _send(merged, clash.field, clash.ours, clash.theirs)
+    else:
+        merged.held.append(clash.field)
 
 
 def _take(merged: Merged, name: Field, theirs: str) -> None:

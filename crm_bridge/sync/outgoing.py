@@ -20,6 +20,8 @@ from crm_bridge.sync.meeting import Party, link_of, shadow_of
 from crm_bridge.sync.state import WHILE_DOWN, answers
 from crm_bridge.sync.tables import CrmLink, CrmOutgoing, LinkState, OutgoingKind
 
+SUBJECT_LIMIT = 200  # characters, as the table has it
+
 
 class Announcements:
     """Where services leave what the CRMs should know. Does nothing while no CRM is connected."""
@@ -40,7 +42,7 @@ class Announcements:
         self, session: AsyncSession, customer_id: int, key: str, subject: str, text: str
     ) -> None:
         """A ticket for the people who work in the CRM. The same `key` again changes nothing."""
-        values = {"kind": OutgoingKind.TICKET, "subject": subject, "text": text}
+        values = {"kind": OutgoingKind.TICKET, "subject": subject[:SUBJECT_LIMIT], "text": text}
         await self._put(session, customer_id, key, values)
 
     async def note(

@@ -21,7 +21,7 @@ from crm_bridge.sync.meeting import Party, find_link
 from crm_bridge.sync.outgoing import Announcements, Sender
 from crm_bridge.sync.pull import Puller
 from crm_bridge.sync.push import Pusher, Restless
-from crm_bridge.sync.state import answering
+from crm_bridge.sync.state import WHILE_LOCKED_OUT, answering, failed
 from crm_bridge.sync.sweep import Sweeper
 from crm_bridge.sync.tables import CrmShadow
 from crm_bridge.sync.tokens import DatabaseTokens
@@ -30,6 +30,7 @@ log = logs.get("crm sync")
 
 PATIENT = RetryPolicy(attempts=20, first=timedelta(seconds=1), longest=timedelta(minutes=10))
 SOON = timedelta(seconds=1)
+ID_LIMIT = 128  # characters of an id, as the table has it; a longer one names nobody whom we know
 GAVE_UP = "tried again and again without a clear answer"  # unless the CRM has said why
 
 
@@ -95,7 +96,8 @@ class Sync:
             UnknownAccount
             Forged
         """
-        hints = set(self._party(account).crm.verify_webhook(received))
+        told = self._party(account).crm.verify_webhook(received)
+        hints = {hint for hint in told if len(hint.remote_id) <= ID_LIMIT}
         async with self._db.write() as session:
             for hint in hints:
                 link = await find_link(session, account, hint.remote_id)
@@ -116,16 +118,28 @@ class Sync:
         return Pusher(self._db, self._queue, self._clock, self._party(account))
 
     async def _run_pull(self, job: Job) -> None:
-        account = self._still(job)
-        async with answering(self._db, self._clock, account):
-            await self.pull(account)
-        raise RetryAfter(self._party(account).rules.every)
+        account = str(job.payload["account"])
+        if account in self._parties:
+            await self._periodically(account, self.pull)
+            raise RetryAfter(self._party(account).rules.every)
 
     async def _run_sweep(self, job: Job) -> None:
-        account = self._still(job)
-        async with answering(self._db, self._clock, account):
-            await self.sweep(account)
-        raise RetryAfter(self._next_night(self._party(account)) - self._clock.now())
+        account = str(job.payload["account"])
+        if account in self._parties:
+            await self._periodically(account, self.sweep)
+            raise RetryAfter(self._next_night(self._party(account)) - self._clock.now())
+
+    async def _periodically(self, account: str, work: Callable[[str], Awaitable[int]]) -> None:
+        """Work that must go on for ever: what goes wrong is put on record, and the job is never set aside."""
+        try:
+            async with answering(self._db, self._clock, account):
+                await work(account)
+        except RetryAfter:
+            raise
+        except Exception as error:
+            log.exception("cannot synchronise", account=account)
+            await failed(self._db, self._clock, account, f"{type(error).__name__}: {error}")
+            raise RetryAfter(WHILE_LOCKED_OUT) from None
 
     async def _run_look(self, job: Job) -> None:
         account, kind = self._still(job), Kind(job.payload["kind"])

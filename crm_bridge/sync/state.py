@@ -49,7 +49,8 @@ async def answering(db: Database, clock: Clock, account: str) -> AsyncIterator[N
     try:
         yield
     except (Unavailable, RateLimited, AuthFailed) as error:
-        await _fails(db, clock, account, error)
+        if not isinstance(error, RateLimited):
+            await failed(db, clock, account, f"{type(error).__name__}: {error}")
         raise RetryAfter(_wait(error)) from None
     except (Refused, Conflict) as error:
         log.warning("refused", account=account, error=type(error).__name__)
@@ -62,13 +63,12 @@ def _wait(error: CrmError) -> timedelta:
     return WHILE_LOCKED_OUT if isinstance(error, AuthFailed) else WHILE_DOWN
 
 
-async def _fails(db: Database, clock: Clock, account: str, error: CrmError) -> None:
-    if isinstance(error, RateLimited):
-        return
+async def failed(db: Database, clock: Clock, account: str, why: str) -> None:
+    """Put down what is wrong with an account, until it answers again."""
     async with db.write() as session:
         state = await state_of(session, account)
         state.failing_since = state.failing_since or clock.now()
-        state.error = f"{type(error).__name__}: {error}"[:ERROR_LIMIT]
+        state.error = why[:ERROR_LIMIT]
 
 
 async def answers(session: AsyncSession, account: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from core.clock import ManualClock
 from core.db import Database
-from crm_bridge.consent import Consents, Ground, SaidInFuture
+from crm_bridge.consent import Consents, Ground, Permission, SaidInFuture
 from crm_bridge.models import ConsentRecord, Customer, Decision, Purpose
 from tests.conftest import NOON
 from tests.crm_bridge.people import Company
@@ -103,6 +103,12 @@ async def test_whoever_asked_not_to_be_disturbed_is_left_alone(company: Company,
     for purpose in (Purpose.SERVICE, Purpose.MARKETING):
         assert (await consents.may_send(customer, purpose, "sms")).ground is Ground.DO_NOT_DISTURB
     assert (await consents.may_send(customer, Purpose.PROFILING, "sms")).allowed
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_every_answer_can_be_explained(language: str) -> None:
+    said = {Permission(False, ground).in_words(language) for ground in Ground}
+    assert len(said) == len(Ground)
 
 
 async def test_nobody_is_written_to_whom_we_do_not_know(consents: Consents) -> None:

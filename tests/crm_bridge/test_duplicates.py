@@ -1,10 +1,11 @@
 """An agent is shown two records of one person, and an administrator two people on one phone."""
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from core.clock import ManualClock
 from core.db import Database
+from crm_bridge.demo import load
 from crm_bridge.duplicates import (
     Arrivals,
     Merges,
@@ -187,3 +188,33 @@ async def test_records_that_lack_something_or_contradict_themselves_are_reported
     }
     assert right not in {problem.customer_id for problem in found}
     assert all(problem.in_words(language) for problem in found for language in ("ru", "en"))
+
+
+async def test_among_many_the_batch_finds_every_second_copy_and_hardly_anybody_else(
+    sqlite: Database, clock: ManualClock
+) -> None:
+    await load(sqlite, clock.now())
+    fields = "patronymic, language, time_zone, city, created_at"
+    async with sqlite.write() as session:  # a letter is missing in the surname, and a contact
+        await session.execute(
+            text(
+                f"INSERT INTO customer (given_name, family_name, vip, do_not_disturb, {fields}) "
+                f"SELECT given_name, substr(family_name, 1, 3) || substr(family_name, 5), 0, 0, {fields} "
+                "FROM customer WHERE id <= 600"
+            )
+        )
+        await session.execute(
+            text(
+                "INSERT INTO contact_point (customer_id, kind, value, created_at) "
+                "SELECT customer_id + 648, kind, value, created_at FROM contact_point "
+                "WHERE customer_id <= 600 "
+                "AND kind = CASE customer_id % 2 WHEN 0 THEN 'phone' ELSE 'email' END"
+            )
+        )
+    searched = await BatchSearch(sqlite, Proposals(sqlite, clock)).run()
+    assert searched.customers == 1248
+    async with sqlite.read() as session:
+        pairs = list(await session.scalars(select(MergeProposal)))
+    right = [pair for pair in pairs if pair.second_id - pair.first_id == 648]
+    assert len(right) >= 0.98 * 600
+    assert len(pairs) - len(right) <= 0.02 * 600

@@ -3,13 +3,14 @@
 import random
 import resource
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from core.clock import ManualClock
 from core.db import Base, Database
@@ -156,6 +157,14 @@ async def test_every_wrong_row_is_told_with_its_line_and_the_others_come_in(
     ]
 
 
+async def test_a_row_that_slipped_is_not_taken(
+    db: Database, importer: Importer, write: Callable[..., Path]
+) -> None:
+    report = await importer.run(write("id,имя,почта\n1,Соколова, Мария,m@example.com\n2,Пётр,,,\n"), {})
+    assert (report.created, report.refused) == (1, 1)
+    assert "больше, чем столбцов" in report.refusals[0].in_words("ru")
+
+
 async def test_a_preview_changes_nothing(
     db: Database, importer: Importer, write: Callable[..., Path]
 ) -> None:
@@ -176,6 +185,18 @@ async def test_the_same_file_twice_and_the_same_people_in_another_file_add_nobod
     assert (other.repeated, other.created, other.updated, other.unchanged) == (False, 1, 0, 3)
     assert await count(db, Customer) == 4
     assert await count(db, ConsentRecord) == 2
+
+
+async def test_a_file_can_be_imported_again_on_purpose(
+    db: Database, importer: Importer, write: Callable[..., Path]
+) -> None:
+    await importer.run(write(TABLE), {})
+    async with db.write() as session:
+        await session.execute(update(Customer).values(city="Пермь"))
+    report = await importer.run(write(TABLE), {}, again=True)
+    assert (report.repeated, report.created, report.updated) == (False, 0, 3)
+    assert [person.city for person in await people(db)] == ["Казань", "Омск", "London"]
+    assert (await importer.run(write(TABLE), {})).repeated
 
 
 async def test_what_is_known_is_changed_by_what_the_row_says_and_by_nothing_else(
@@ -225,7 +246,8 @@ async def test_after_a_crash_the_same_command_goes_on_and_nothing_is_half_done(
     rows = [f"C-{n},8900{n:07}" for n in range(2 * BATCH + 500)]
     file = write("\n".join(["id,телефон", *rows]))
 
-    def crash(done: int) -> None:
+    def crash(done: int, total: int | None) -> None:
+        assert total == len(rows)
         if done == 2 * BATCH:
             raise Crash
 
@@ -267,6 +289,17 @@ async def test_a_broken_file_is_refused_as_a_whole(
         await importer.run(tmp_path / "broken", {})
     assert refused.value.code == code
     assert await count(db, Customer) == await count(db, ImportRun) == 0
+
+
+async def test_a_workbook_full_of_air_is_refused(importer: Importer, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED) as packed:
+        for number in range(3):
+            with packed.open(f"xl/{number}.xml", "w") as part:
+                for _ in range(400):
+                    part.write(b"\0" * (1 << 20))
+    with pytest.raises(Unreadable) as refused:
+        importer.check(tmp_path / "bomb.xlsx", {})
+    assert refused.value.code == "too_large"
 
 
 async def test_random_bytes_never_crash_the_reader(importer: Importer, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def _gelu(x: np.ndarray) -> np.ndarray:
     inner += 1
     inner *= x
     inner *= np.float32(0.5)
-    return inner
+    return np.asarray(inner)
 
 
 class _Tensors:

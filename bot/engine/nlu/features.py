@@ -25,6 +25,7 @@ from bot.engine.nlu.text import clean, is_cyrillic, words
 
 Ids = np.ndarray  # uint32, one entry an occurrence
 
+NOVELTY = ("words", "forms")  # blocks whose unseen features tell that a message is strange
 PAIR_WORDS_LIMIT = 40  # pairs grow with the square: a longer message pairs only its first words
 
 
@@ -47,6 +48,11 @@ def word_ids(tokens: list[str]) -> Ids:
     ids = [crc32(b"w" + t.encode()) for t in tokens]
     ids += [crc32(f"w{a} {b}".encode()) for a, b in itertools.pairwise(tokens)]
     return _array(ids)
+
+
+def form_ids(tokens: list[str]) -> Ids:
+    """Dictionary forms alone, rare ones included: they also tell how much of a message is new."""
+    return _array([crc32(b"f" + f.encode()) for f in {lemma(t) for t in tokens}])
 
 
 def lemma_ids(tokens: list[str]) -> Ids:
@@ -102,6 +108,7 @@ def _mood(tokens: list[str]) -> tuple[str, ...]:
 BLOCKS = (
     Block("words", 1.0, 1, word_ids),
     Block("lemmas", 1.0, 2, lemma_ids),
+    Block("forms", 0.01, 1, form_ids),
     Block("characters", 1.0, 1, character_ids),
     Block("concepts", 1.0, 2, concept_ids),
     Block("bridge", 1.0, 2, bridge_ids),
@@ -140,43 +147,42 @@ class Vectoriser:
             offset += int(keep.sum())
         return cls(tables, blocks)
 
-    def row(self, tokens: list[str]) -> tuple[np.ndarray, np.ndarray, float]:
-        """Column numbers, values, and the share of words and lemmas never seen in training (0…1)."""
+    def row(self, tokens: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Column numbers, values, and the shares of each block of `NOVELTY` never seen in training (0…1)."""
         columns, values = [], []
-        unseen = 0.0
-        for block, table in zip(self._blocks, self._tables, strict=False):
+        unseen = dict.fromkeys(NOVELTY, 1.0)
+        for block, table in zip(self._blocks, self._tables, strict=True):
             ids, counts = np.unique(block.ids(tokens), return_counts=True)
             if not len(ids) or not len(table.ids):
-                unseen += block.name == "words"
                 continue
             places = np.minimum(np.searchsorted(table.ids, ids), len(table.ids) - 1)
             hit = table.ids[places] == ids
-            if block.name == "words":
-                unseen = 1.0 - float(hit.mean())
+            if block.name in unseen:
+                unseen[block.name] = 1.0 - float(hit.mean())
             places = places[hit]
             weights = (1 + np.log(counts[hit])) * table.idf[places]
             length = float(np.sqrt(weights @ weights))
             if length:
                 columns.append(places + table.offset)
                 values.append(weights * (block.weight / length))
+        shares = np.array(list(unseen.values()))
         if not columns:
-            return np.zeros(0, np.int64), np.zeros(0, np.float32), unseen
-        return np.concatenate(columns), np.concatenate(values).astype(np.float32), unseen
+            return np.zeros(0, np.int64), np.zeros(0, np.float32), shares
+        return np.concatenate(columns), np.concatenate(values).astype(np.float32), shares
 
-    def rows(self, texts: Sequence[str]) -> tuple[sparse.csr_matrix, np.ndarray]:
-        """The matrix [texts, features] and each text's share of unseen words."""
-        indices, data, unseen, indptr = [], [], [], [0]
+    def rows(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """The matrix [texts, features]."""
+        indices, data, indptr = [], [], [0]
         for text in texts:
-            columns, values, share = self.row(words(clean(text)))
+            columns, values, _ = self.row(words(clean(text)))
             indices.append(columns)
             data.append(values)
-            unseen.append(share)
             indptr.append(indptr[-1] + len(columns))
         matrix = sparse.csr_matrix(
             (np.concatenate(data), np.concatenate(indices), indptr), shape=(len(texts), self.size)
         )
         matrix.sort_indices()
-        return matrix, np.array(unseen, dtype=np.float32)
+        return matrix
 
     def span(self, name: str) -> tuple[int, int]:
         """First column of a block and the column after its last."""

@@ -49,7 +49,8 @@ class LanguageLayer(Tokenizer):
                 if fixed.kind != "none":
                     found = {"text": fixed.text, "kind": fixed.kind, "aligned": fixed.aligned}
                     message.set(REPAIRED, found, add_to_output=True)
-        return super().process(messages)
+        processed: list[Message] = super().process(messages)
+        return processed
 
     def tokenize(self, message: Message, attribute: str) -> list[Token]:
         """Tokens of a text with their places and lemmas."""

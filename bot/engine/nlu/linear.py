@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, sparse
 
-Matrix = sparse.csr_matrix
-
 
 @dataclass
 class Linear:
@@ -19,13 +17,32 @@ class Linear:
     weights: np.ndarray  # float32 [features, classes]
     bias: np.ndarray  # float32 [classes]
 
-    def scores(self, matrix: Matrix) -> np.ndarray:
+    def scores(self, matrix: sparse.csr_matrix) -> np.ndarray:
         """Decision values [rows, classes]."""
         return np.asarray(matrix @ self.weights + self.bias, dtype=np.float32)
 
 
-def fit_linear(matrix: Matrix, labels: np.ndarray, cost: float, seed: int) -> Linear:
-    """Support vector machines with squared hinge loss, one a class, solved in the dual (liblinear)."""
+def fit_linear(
+    matrix: sparse.csr_matrix, labels: np.ndarray, cost: float, seed: int, background: str = ""
+) -> Linear:
+    """Support vector machines with squared hinge loss, one a class, solved in the dual (liblinear).
+
+    Rows of the class `background` are no counter-examples of the others: hundreds of strangers would push the
+    small intents down. They have a machine of their own, background against everything else.
+    """
+    strange = labels == background
+    if not strange.any() or len(set(labels[~strange].tolist())) < 2:
+        return _machines(matrix, labels, cost, seed)
+    found = _machines(matrix[np.flatnonzero(~strange)], labels[~strange], cost, seed)
+    apart = _machines(matrix, np.where(strange, "1", "0"), cost, seed)
+    return Linear(
+        [*found.classes, background],
+        np.concatenate([found.weights, apart.weights[:, 1:]], axis=1),
+        np.concatenate([found.bias, apart.bias[1:]]),
+    )
+
+
+def _machines(matrix: sparse.csr_matrix, labels: np.ndarray, cost: float, seed: int) -> Linear:
     from sklearn.svm import LinearSVC
 
     classes = sorted(set(labels.tolist()))
@@ -43,7 +60,7 @@ def fit_linear(matrix: Matrix, labels: np.ndarray, cost: float, seed: int) -> Li
 def softmax(scores: np.ndarray) -> np.ndarray:
     """Row-wise; the last axis sums to 1."""
     e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
 def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:

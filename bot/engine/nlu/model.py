@@ -29,7 +29,7 @@ class Options:
     cost: float = 0.3
     folds: int = 3
     left_out: float = 0.25  # share of the intents that a fold does not see, to learn rejection from
-    expected_out_of_scope: float = 0.07  # share of messages outside every intent, expected in use
+    expected_out_of_scope: float = 0.1  # share of messages outside every intent, expected in use
     seed: int = 7
 
 
@@ -84,7 +84,7 @@ class IntentModel:
         similarity = self.memory.similarity_of(columns, values, near)
         signals, _ = training.signals(
             scores[None], probability[None], self.linear.classes, self.memory, similarity[None],
-            np.array([unseen]), np.array([len(columns)]),
+            unseen[None], np.array([len(columns)]),
         )  # fmt: skip
         score = float(self.rejection.score(signals)[0])
         order = [int(k) for k in np.argsort(-probability) if self.linear.classes[k] != OUT_OF_SCOPE]

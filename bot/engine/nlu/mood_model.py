@@ -30,7 +30,7 @@ class MoodModel:
         if min((moods == m).sum() for m in (-1, 0, 1)) < _LEAST:
             return None
         vectoriser = Vectoriser.fit(texts, _BLOCKS)
-        matrix, _ = vectoriser.rows(texts)
+        matrix = vectoriser.rows(texts)
         learner = LogisticRegression(C=8.0, max_iter=200, class_weight="balanced", random_state=seed)
         learner.fit(matrix, moods)
         return cls(vectoriser, learner.coef_.T.astype(np.float32), learner.intercept_.astype(np.float32))

@@ -23,11 +23,13 @@ SIGNALS = (
     "nearest",  # cosine to the nearest training example of any intent
     "agreement",  # the same, among examples of the best intent only
     "background_nearest",  # cosine to the nearest background example
-    "unseen",  # share of words that no training example has
+    "unseen",  # share of words and neighbouring pairs that no training example has
+    "strange",  # share of dictionary forms that no training example has
     "length",  # log of 1 + words
 )
 
 _REWEIGHTINGS = 60
+REGULARITY = 0.03
 
 
 @dataclass
@@ -61,8 +63,8 @@ class Rejection:
         """The counterpart of `to_json`."""
         if tuple(data["signals"]) != SIGNALS:
             raise ValueError("the model was trained with other rejection signals; train it again")
-        arrays = (np.array(data[k]) for k in ("mean", "scale", "weights"))
-        return cls(*arrays, bias=data["bias"], threshold=data["threshold"])
+        mean, scale, weights = (np.array(data[k]) for k in ("mean", "scale", "weights"))
+        return cls(mean, scale, weights, bias=data["bias"], threshold=data["threshold"])
 
 
 def never() -> Rejection:
@@ -91,7 +93,7 @@ def fit_rejection(
     mean, scale = signals.mean(0), signals.std(0) + 1e-6
     rows = (signals - mean) / scale
     balance = np.where(outside, weight / weight[outside].sum(), weight / weight[~outside].sum())
-    learner = LogisticRegression(C=1.0, max_iter=500, random_state=seed)
+    learner = LogisticRegression(C=REGULARITY, max_iter=500, random_state=seed)
     # A row that the classifier gets wrong is lost either way; it must not teach that such rows are inside.
     taught = outside | right
     learner.fit(rows[taught], outside[taught], sample_weight=balance[taught] * len(rows) / 2)

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from bot.engine.nlu import memory as memories
 from bot.engine.nlu.dense import Dense
-from bot.engine.nlu.features import Vectoriser
+from bot.engine.nlu.features import NOVELTY, Vectoriser
 from bot.engine.nlu.linear import Linear, calibration_error, fit_linear, fit_temperature, softmax
 from bot.engine.nlu.memory import Memory
 from bot.engine.nlu.rejection import fit_rejection, never
@@ -57,7 +57,7 @@ def signals(
     table = np.stack(
         [
             _log_odds(top), top - rest.max(1), background, inside[rows, best], second,
-            own, agreement, strange, unseen, np.log1p(features),
+            own, agreement, strange, *unseen.T, np.log1p(features),
         ],
         axis=1,
     )  # fmt: skip
@@ -80,14 +80,13 @@ class _Rows:
     near: np.ndarray | None  # the encoder's columns, for the nearest example
     table: sparse.csr_matrix  # what the classifier learns from
     span: tuple[int, int]  # the lemma block's columns
-    words: tuple[int, int]  # the word block's
+    novelty: list[tuple[int, int]]  # the columns of the blocks of `NOVELTY`
 
     def unseen_by(self, known: np.ndarray, matrix: sparse.csr_matrix) -> np.ndarray:
-        """Share of each row's words that a fold's training rows do not have."""
-        part = matrix[:, slice(*self.words)]
-        strange = sparse.csr_matrix((~known[part.indices], part.indices, part.indptr), shape=part.shape)
-        total = np.diff(part.indptr)
-        return np.asarray(strange.sum(axis=1)).ravel() / np.maximum(total, 1)
+        """Shares [rows, blocks] of each row's features that a fold's training rows do not have."""
+        return np.stack(
+            [_strange_share(known[slice(*s)], matrix[:, slice(*s)]) for s in self.novelty], axis=1
+        )
 
     def memory(self, index: np.ndarray) -> Memory:
         """The examples of some rows as neighbours."""
@@ -112,7 +111,7 @@ def fit(
     )
     # One after the other: liblinear has one random state for the process, and threads would race for it.
     held = _held_out(rows, options)
-    linear = fit_linear(rows.table, rows.labels, options.cost, options.seed)
+    linear = fit_linear(rows.table, rows.labels, options.cost, options.seed, OUT_OF_SCOPE)
     report = {
         "examples": real,
         "background": len(background),
@@ -142,7 +141,7 @@ def _strangers(background: Sequence[str], texts: Sequence[str], intents: Sequenc
     if not background or sum(i == OUT_OF_SCOPE for i in intents) >= ENOUGH_OUT_OF_SCOPE:
         return []
     vectoriser = Vectoriser.fit([*texts, *background])
-    matrix, _ = vectoriser.rows([*texts, *background])
+    matrix = vectoriser.rows([*texts, *background])
     first, last = vectoriser.span("words")
     rows = matrix[:, first:last]
     nearest = (rows[len(texts) :] @ rows[: len(texts)].T).max(axis=1).toarray().ravel()
@@ -151,7 +150,7 @@ def _strangers(background: Sequence[str], texts: Sequence[str], intents: Sequenc
 
 def _prepare(texts: list[str], labels: list[str], real: int, dense: Dense | None) -> tuple[Vectoriser, _Rows]:
     vectoriser = Vectoriser.fit(texts)
-    matrix, _ = vectoriser.rows(texts)
+    matrix = vectoriser.rows(texts)
     near, table = None, matrix
     if dense is not None:
         columns = dense(texts)
@@ -160,7 +159,9 @@ def _prepare(texts: list[str], labels: list[str], real: int, dense: Dense | None
     made_up = np.arange(len(texts)) >= real
     span = vectoriser.span("lemmas")
     named = np.array(labels)
-    return vectoriser, _Rows(texts, named, made_up, matrix, near, table, span, vectoriser.span("words"))
+    return vectoriser, _Rows(
+        texts, named, made_up, matrix, near, table, span, [vectoriser.span(n) for n in NOVELTY]
+    )
 
 
 @dataclass
@@ -171,8 +172,13 @@ class _Fold:
     gone: np.ndarray  # whether the row's intent was left out altogether
     linear: Linear
     memory: Memory
-    known: np.ndarray  # bool [columns of the word block]: whether the fold's training rows have the feature
+    known: np.ndarray  # bool [columns]: whether the fold's training rows have the feature
     scores: np.ndarray
+
+
+def _strange_share(known: np.ndarray, part: sparse.csr_matrix) -> np.ndarray:
+    strange = sparse.csr_matrix((~known[part.indices], part.indices, part.indptr), shape=part.shape)
+    return np.asarray(np.asarray(strange.sum(axis=1)).ravel() / np.maximum(np.diff(part.indptr), 1))
 
 
 def _held_out(rows: _Rows, options: Any) -> dict[str, Any]:
@@ -219,8 +225,8 @@ def _fold_fits(rows: _Rows, names: list[str], options: Any) -> list[_Fold]:
         test = np.flatnonzero((fold == k) | gone)
         if len(set(rows.labels[train].tolist()) - {OUT_OF_SCOPE}) < 2:
             return None
-        linear = fit_linear(rows.table[train], rows.labels[train], options.cost, options.seed)
-        known = np.asarray(rows.sparse[train, slice(*rows.words)].sum(axis=0)).ravel() > 0
+        linear = fit_linear(rows.table[train], rows.labels[train], options.cost, options.seed, OUT_OF_SCOPE)
+        known = np.asarray(rows.sparse[train].sum(axis=0)).ravel() > 0
         return _Fold(test, gone[test], linear, rows.memory(train), known, linear.scores(rows.table[test]))
 
     return [f for f in map(fit_one, range(options.folds)) if f is not None]

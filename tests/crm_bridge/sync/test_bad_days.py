@@ -1,10 +1,13 @@
 """The CRM is down, locks us out, loses answers, refuses; nobody who writes to the company notices."""
 
+import random
 from datetime import timedelta
 
 from core.clock import ManualClock
+from core.jobs import Worker
 from crm_bridge.adapters import AuthFailed, Deal, Refused, Uncertain
 from crm_bridge.money import Money
+from crm_bridge.sync import Sync
 from tests.crm_bridge.sync.office import Office
 from tests.fakes.crm.plain import PlainCrm
 
@@ -16,14 +19,14 @@ async def test_while_the_crm_is_down_work_goes_on_and_is_sent_later(office: Offi
     await office.pass_time()
     crm.down = True
     await office.edit(maria, phone=OTHER_PHONE)
-    await office.pass_time(90)
+    await office.pass_time(20)
     assert await office.sees(maria, "phone") == OTHER_PHONE
     status = await office.statuses.of("shop")
     assert status.waiting == 1
     assert status.failing_since is not None
     assert status.error == "Unavailable: maintenance"
     assert status.lag is not None
-    assert timedelta(minutes=90) <= status.lag <= timedelta(minutes=92)
+    assert timedelta(minutes=20) <= status.lag <= timedelta(minutes=22)
     crm.down = False
     await office.pass_time()
     assert crm.sees("1", "phone") == OTHER_PHONE
@@ -40,6 +43,30 @@ async def test_a_key_that_is_refused_is_told_to_administrators(office: Office, c
     crm.step = locked
     await office.pass_time()
     assert (await office.statuses.of("shop")).error == "AuthFailed: status 401"
+
+
+async def test_reading_is_never_given_up_whatever_the_crm_says(office: Office, crm: PlainCrm) -> None:
+    def broken(step: str) -> None:
+        raise Refused("status 400") if len(crm.calls) % 2 else ZeroDivisionError
+
+    crm.step = broken
+    await office.pass_time(45)
+    assert (await office.statuses.of("shop")).failing_since is not None
+    crm.step = lambda _: None
+    crm.add(given_name="Мария", phone=PHONE)
+    await office.pass_time(6)
+    assert list(await office.links()) == ["1"]
+    assert (await office.statuses.of("shop")).failing_since is None
+
+
+async def test_an_account_that_was_taken_away_and_put_back_goes_on(office: Office, crm: PlainCrm) -> None:
+    await office.pass_time()
+    others = Sync(office.db, office.queue, office.clock, {}, "Europe/Moscow")
+    office.clock.advance(timedelta(days=2))
+    await Worker("gateway", office.queue, others.handlers(), office.clock, random.Random(1)).drain()
+    crm.add(given_name="Мария", phone=PHONE)
+    await office.pass_time()
+    assert list(await office.links()) == ["1"]
 
 
 async def test_a_value_that_the_crm_refuses_does_not_hold_up_others(office: Office, crm: PlainCrm) -> None:

@@ -62,7 +62,8 @@ def test_what_was_decided_is_not_decided_again(
     """Neither when the write has not been made yet, nor when it has."""
     merged = merge(local, remote, before, rules, HELD, same)
     here = {**local, **merged.take}
-    pending = {field.value: [value, value] for field, value in merged.send.items()}
+    undecided = {field: local[field] for field in merged.held if field in before.unsent}
+    pending = {field.value: [value, value] for field, value in (undecided | merged.send).items()}
     after = Agreement({**merged.local, **merged.take}, merged.remote)
     unwritten = merge(here, remote, recognise(after, remote, pending), rules, HELD, same)
     assert (unwritten.take, unwritten.send) == ({}, merged.send)

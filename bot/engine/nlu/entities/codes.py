@@ -113,8 +113,8 @@ def find_order_ids(context: Context) -> Iterator[Found]:
                 found = _order(text, m.start(), m.end(), 70)
                 if found:
                     yield found
-    if m := _BARE.match(text):
-        found = _order(text, m.start("id"), m.end("id"), 40)
+    if bare := _BARE.match(text):
+        found = _order(text, bare.start("id"), bare.end("id"), 40)
         if found:
             yield found
     for m in _ALL_DIGITS.finditer(text):

@@ -310,13 +310,13 @@ def _digits(text: str, today: date, past: bool) -> Iterator[_Atom]:
             and re.search(r"(?:оцен\w+|rat\w+|ставлю|give|score)[^.]{0,20}$", text[: m.start()])
         ):
             continue
-        number, day = (b, a) if b <= 12 else (a, b)
+        number, in_month = (b, a) if b <= 12 else (a, b)
         if not 1 <= number <= 12:
             continue
         if m[4]:
-            found = make(int(m[4]) + (2000 if len(m[4]) == 2 else 0), number, day)
+            found = make(int(m[4]) + (2000 if len(m[4]) == 2 else 0), number, in_month)
         else:
-            found = _nearest_year(today, number, day, past or _dated(text, m))
+            found = _nearest_year(today, number, in_month, past or _dated(text, m))
         if found:
             yield _one(m, found, "number")
 

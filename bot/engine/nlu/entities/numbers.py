@@ -71,7 +71,7 @@ def _worth(word: str) -> tuple[str, int] | None:
     """Kind (unit, ten, hundred, thousand, ordinal) and value of a number word."""
     if is_cyrillic(word):
         lemma = str(parse(word).normal_form).replace("ё", "е")
-        tables = (
+        tables: tuple[tuple[str, dict[str, int]], ...] = (
             ("unit", _RU_UNITS), ("ten", _RU_TENS), ("hundred", _RU_HUNDREDS), ("ordinal", _RU_ORDINALS),
         )  # fmt: skip
         if lemma == "тысяча":

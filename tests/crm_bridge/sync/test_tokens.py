@@ -1,0 +1,23 @@
+"""Tokens that expire are kept once for all processes."""
+
+from core.clock import ManualClock
+from core.db import Database
+from crm_bridge.adapters.oauth import Tokens
+from crm_bridge.sync.tokens import DatabaseTokens
+
+FIRST, SECOND, THIRD = (Tokens(f"access-{n}", f"refresh-{n}") for n in range(3))
+
+
+async def test_the_newest_tokens_are_the_ones_that_count(db: Database, clock: ManualClock) -> None:
+    one, other = (DatabaseTokens(db, clock, "shop", FIRST) for _ in range(2))
+    assert await one.load() == FIRST
+    assert await one.swap(FIRST, SECOND)
+    assert await other.load() == SECOND
+    assert not await other.swap(FIRST, THIRD)  # it was too slow; its tokens were never given
+    assert await other.swap(SECOND, THIRD)
+    assert await one.load() == THIRD
+    assert await DatabaseTokens(db, clock, "other", FIRST).load() == FIRST
+
+
+async def test_tokens_are_not_shown() -> None:
+    assert "access-0" not in repr(FIRST)
