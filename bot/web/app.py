@@ -4,7 +4,7 @@ from aiohttp import web
 
 from bot.gateway.app import GATEWAY
 from bot.gateway.app import make_app as make_gateway
-from bot.web import pages
+from bot.web import crm, pages
 from bot.web.demo import DemoShop
 from core.clock import Clock
 from core.db import Database
@@ -16,6 +16,7 @@ async def make_app(settings: Settings, db: Database, clock: Clock) -> web.Applic
     """The gateway with the pages on top."""
     app = await make_gateway(settings, db, clock)
     pages.set_up(app)
+    crm.set_up(app)
     if settings.demo:
         DemoShop(db, Notices(db, clock), app[GATEWAY].settings.site_key).add_to(app)
     return app
