@@ -8,6 +8,7 @@ from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.nlu.tokenizers.tokenizer import Token, Tokenizer
 from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.engine.nlu.fingerprint import code_fingerprint
 from bot.engine.nlu.pipeline import pipeline
@@ -39,6 +40,10 @@ class LanguageLayer(Tokenizer):
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
         """A change in any helper module or data file of this package counts."""
         return code_fingerprint()
+
+    def process_training_data(self, training_data: TrainingData) -> TrainingData:
+        """Nothing: no component here learns from tokens, and Rasa would fingerprint every one of them."""
+        return training_data
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Repair, then tokenize."""

@@ -13,6 +13,7 @@ from bot.engine.nlu.text import clean, words
 
 _BLOCKS = tuple(b for b in BLOCKS if b.name in {"words", "lemmas"})
 _LEAST = 10  # examples of either mood
+_NEUTRAL = 2000  # examples without a mood at most
 
 
 class MoodModel:
@@ -29,6 +30,10 @@ class MoodModel:
 
         if min((moods == m).sum() for m in (-1, 0, 1)) < _LEAST:
             return None
+        neutral = np.flatnonzero(moods == 0)
+        few = np.random.default_rng(seed).permutation(neutral)[:_NEUTRAL]
+        kept = np.sort(np.concatenate([np.flatnonzero(moods != 0), few]))
+        texts, moods = [texts[i] for i in kept], moods[kept]
         vectoriser = Vectoriser.fit(texts, _BLOCKS)
         matrix = vectoriser.rows(texts)
         learner = LogisticRegression(C=8.0, max_iter=200, class_weight="balanced", random_state=seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from pathlib import Path
 
 WORD_JOINER = "\u2060"  # put before a leading slash by the guard; carries no meaning
 
@@ -49,99 +50,14 @@ def words(cleaned: str) -> list[str]:
     return _WORD.findall(cleaned)
 
 
-_IRREGULAR = dict(
-    pair.split("=")
-    for pair in [
-        "paid=pay",
-        "sent=send",
-        "came=come",
-        "bought=buy",
-        "got=get",
-        "gotten=get",
-        "broke=break",
-        "broken=break",
-        "lost=lose",
-        "left=leave",
-        "went=go",
-        "gone=go",
-        "took=take",
-        "taken=take",
-        "kept=keep",
-        "told=tell",
-        "said=say",
-        "thought=think",
-        "forgot=forget",
-        "forgotten=forget",
-        "gave=give",
-        "given=give",
-        "wrote=write",
-        "written=write",
-        "made=make",
-        "found=find",
-        "done=do",
-        "did=do",
-        "does=do",
-        "seen=see",
-        "saw=see",
-        "brought=bring",
-        "chose=choose",
-        "chosen=choose",
-        "felt=feel",
-        "held=hold",
-        "heard=hear",
-        "knew=know",
-        "known=know",
-        "met=meet",
-        "put=put",
-        "read=read",
-        "sold=sell",
-        "spoke=speak",
-        "spoken=speak",
-        "spent=spend",
-        "stood=stand",
-        "understood=understand",
-        "wore=wear",
-        "worn=wear",
-        "women=woman",
-        "men=man",
-        "children=child",
-        "people=person",
-        "wasn't=isn't",
-        "weren't=isn't",
-        "didn't=don't",
-        "doesn't=don't",
-        "was=is",
-        "were=is",
-        "are=is",
-        "am=is",
-        "been=is",
-        "has=have",
-        "had=have",
-        "hasn't=haven't",
-        "hadn't=haven't",
-        "pls=please",
-        "plz=please",
-        "thx=thanks",
-        "u=you",
-        "ur=your",
-        "wanna=want",
-        "gonna=going",
-        "whats=what's",
-        "wheres=where's",
-        "dont=don't",
-        "doesnt=don't",
-        "didnt=don't",
-        "cant=can't",
-        "cannot=can't",
-        "wont=won't",
-        "isnt=isn't",
-        "havent=haven't",
-        "hasnt=haven't",
-        "im=i'm",
-        "ive=i've",
-    ]
-)
 _DOUBLED = re.compile(r"(?:([bdgkmnprt])\1|(?<=\w{4})(l)l)$")
+
+
+@lru_cache(maxsize=1)
+def _irregular() -> dict[str, str]:
+    lines = (Path(__file__).parent / "data" / "irregular_en.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [tuple(pair.split("=")) for line in lines if not line.startswith("#") for pair in line.split()]
+    return dict(pairs)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=20_000)
@@ -150,7 +66,7 @@ def english_stem(word: str) -> str:
 
     `delivered` meets `delivery`, `shipping` meets `ship`, `paid` meets `pay`.
     """
-    word = _IRREGULAR.get(word, word)
+    word = _irregular().get(word, word)
     if len(word) < 5:
         return word
     stem = _ENGLISH_ENDINGS.sub("", word)
