@@ -28,7 +28,7 @@ async def shared_product(models: Path) -> AsyncIterator[Product]:
 
 @pytest.fixture
 async def product(shared_product: Product) -> Product:
-    """The shared product, where nobody has asked for too many codes yet: the tests play the same customers."""
+    """The shared product; nobody has asked for too many codes yet, though all play the same customers."""
     async with shared_product.db.write() as session:
         for table in (VerificationCode, Throttle):
             await session.execute(delete(table))

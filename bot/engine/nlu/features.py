@@ -124,6 +124,22 @@ class _Table:
     offset: int
 
 
+_Counted = tuple[np.ndarray, np.ndarray, np.ndarray]  # number of the text, feature, how often it stands there
+
+
+def _counted(texts: Sequence[str], blocks: Sequence[Block]) -> list[_Counted]:
+    """The features of many texts, one entry a text and feature, for every block."""
+    tokens = [words(clean(t)) for t in texts]
+    out = []
+    for block in blocks:
+        found = [np.unique(block.ids(t), return_counts=True) for t in tokens]
+        index = np.repeat(np.arange(len(texts)), [len(ids) for ids, _ in found])
+        ids = np.concatenate([ids for ids, _ in found]) if found else _array([])
+        counts = np.concatenate([counts for _, counts in found]) if found else _array([])
+        out.append((index, ids, counts))
+    return out
+
+
 class Vectoriser:
     """Text to a sparse row: sublinear term frequency, idf, unit length a block."""
 
@@ -133,19 +149,43 @@ class Vectoriser:
         self.size = sum(len(t.ids) for t in self._tables)
 
     @classmethod
-    def fit(cls, texts: Sequence[str], blocks: Sequence[Block] = BLOCKS) -> Vectoriser:
-        """Collect the vocabulary of the training texts."""
-        tokens = [words(clean(t)) for t in texts]
+    def fit(
+        cls, texts: Sequence[str], blocks: Sequence[Block] = BLOCKS
+    ) -> tuple[Vectoriser, sparse.csr_matrix]:
+        """Collect the vocabulary of the training texts; give it, and their matrix [texts, features]."""
+        counted = _counted(texts, blocks)
         tables = []
         offset = 0
-        for block in blocks:
-            seen = [np.unique(block.ids(t)) for t in tokens]
-            ids, df = np.unique(np.concatenate(seen) if seen else _array([]), return_counts=True)
+        for block, (_, found, _) in zip(blocks, counted, strict=True):
+            ids, df = np.unique(found, return_counts=True)
             keep = df >= block.min_df
             idf = np.log((1 + len(texts)) / (1 + df[keep])) + 1
             tables.append(_Table(ids[keep].astype(np.uint32), idf.astype(np.float32), offset))
             offset += int(keep.sum())
-        return cls(tables, blocks)
+        made = cls(tables, blocks)
+        return made, made._matrix(counted, len(texts))
+
+    def _matrix(self, counted: Sequence[_Counted], texts: int) -> sparse.csr_matrix:
+        """What `row` does, for many texts at once."""
+        rows, columns, values = [], [], []
+        for block, table, (index, ids, counts) in zip(self._blocks, self._tables, counted, strict=True):
+            if not len(table.ids) or not len(ids):
+                continue
+            places = np.minimum(np.searchsorted(table.ids, ids), len(table.ids) - 1)
+            hit = table.ids[places] == ids
+            kept, places = index[hit], places[hit]
+            weights = (1 + np.log(counts[hit])) * table.idf[places]
+            length = np.sqrt(np.bincount(kept, weights * weights, minlength=texts))
+            rows.append(kept)
+            columns.append(places + table.offset)
+            values.append(weights * block.weight / np.maximum(length, 1e-9)[kept])
+        if not rows:
+            return sparse.csr_matrix((texts, self.size), dtype=np.float32)
+        where = (np.concatenate(rows), np.concatenate(columns))
+        matrix = sparse.coo_matrix(
+            (np.concatenate(values).astype(np.float32), where), shape=(texts, self.size)
+        )
+        return matrix.tocsr()
 
     def row(self, tokens: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Column numbers, values, and the shares of each block of `NOVELTY` never seen in training (0…1)."""
@@ -172,17 +212,7 @@ class Vectoriser:
 
     def rows(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """The matrix [texts, features]."""
-        indices, data, indptr = [], [], [0]
-        for text in texts:
-            columns, values, _ = self.row(words(clean(text)))
-            indices.append(columns)
-            data.append(values)
-            indptr.append(indptr[-1] + len(columns))
-        matrix = sparse.csr_matrix(
-            (np.concatenate(data), np.concatenate(indices), indptr), shape=(len(texts), self.size)
-        )
-        matrix.sort_indices()
-        return matrix
+        return self._matrix(_counted(texts, self._blocks), len(texts))
 
     def span(self, name: str) -> tuple[int, int]:
         """First column of a block and the column after its last."""

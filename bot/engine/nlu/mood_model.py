@@ -34,8 +34,7 @@ class MoodModel:
         few = np.random.default_rng(seed).permutation(neutral)[:_NEUTRAL]
         kept = np.sort(np.concatenate([np.flatnonzero(moods != 0), few]))
         texts, moods = [texts[i] for i in kept], moods[kept]
-        vectoriser = Vectoriser.fit(texts, _BLOCKS)
-        matrix = vectoriser.rows(texts)
+        vectoriser, matrix = Vectoriser.fit(texts, _BLOCKS)
         learner = LogisticRegression(C=8.0, max_iter=200, class_weight="balanced", random_state=seed)
         learner.fit(matrix, moods)
         return cls(vectoriser, learner.coef_.T.astype(np.float32), learner.intercept_.astype(np.float32))

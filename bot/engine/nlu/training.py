@@ -12,7 +12,7 @@ from scipy import sparse
 
 from bot.engine.nlu import memory as memories
 from bot.engine.nlu.dense import Dense
-from bot.engine.nlu.features import NOVELTY, Vectoriser
+from bot.engine.nlu.features import BLOCKS, NOVELTY, Vectoriser
 from bot.engine.nlu.linear import Linear, calibration_error, fit_linear, fit_temperature, softmax
 from bot.engine.nlu.memory import Memory
 from bot.engine.nlu.rejection import fit_rejection, never
@@ -134,23 +134,18 @@ def fit(
 def _strangers(background: Sequence[str], texts: Sequence[str], intents: Sequence[str]) -> list[str]:
     """The background sentences that are needed and are strange here.
 
-    None when the company has out-of-scope examples enough of its own. Not those that say what an intent's
-    example
-    says: a company that wants greetings answered has an intent for them.
+    None when the company has out-of-scope examples enough of its own. Not those that say what an
+    intent's example says: a company that wants greetings answered has an intent for them.
     """
     if not background or sum(i == OUT_OF_SCOPE for i in intents) >= ENOUGH_OUT_OF_SCOPE:
         return []
-    vectoriser = Vectoriser.fit([*texts, *background])
-    matrix = vectoriser.rows([*texts, *background])
-    first, last = vectoriser.span("words")
-    rows = matrix[:, first:last]
+    _, rows = Vectoriser.fit([*texts, *background], [b for b in BLOCKS if b.name == "words"])
     nearest = (rows[len(texts) :] @ rows[: len(texts)].T).max(axis=1).toarray().ravel()
     return [b for b, similarity in zip(background, nearest, strict=False) if similarity < TOO_LIKE]
 
 
 def _prepare(texts: list[str], labels: list[str], real: int, dense: Dense | None) -> tuple[Vectoriser, _Rows]:
-    vectoriser = Vectoriser.fit(texts)
-    matrix = vectoriser.rows(texts)
+    vectoriser, matrix = Vectoriser.fit(texts)
     near, table = None, matrix
     if dense is not None:
         columns = dense(texts)
