@@ -140,7 +140,9 @@ class EmbeddedQueue:
     async def finish(self, job: Job, worker: str) -> None:
         async with self._db.write() as session:
             await session.execute(_FINISH, _held_by(job, worker))
-        self._wake(job.kind)  # the next job of the partition may run now
+            waits = job.partition_key and await session.scalar(_WAITS, {"partition": job.partition_key})
+        if waits:  # its turn has come
+            self._wake(waits)
 
     async def put_back(self, job: Job, worker: str, due_at: datetime, error: str, *, failed: bool) -> None:
         changed = {"new_state": READY, "new_due": due_at, "error": error, "more": int(failed)}
@@ -247,6 +249,12 @@ _RELEASE = (
     update(JOB)
     .where(JOB.c.worker == bindparam("by"), JOB.c.state == LEASED)
     .values(state=READY, worker=None, lease_until=None)
+)
+_WAITS = (
+    select(JOB.c.kind)
+    .where(JOB.c.partition_key == bindparam("partition"), JOB.c.state == READY)
+    .order_by(JOB.c.priority, JOB.c.id)
+    .limit(1)
 )
 _NEXT_DUE = select(func.min(JOB.c.due_at)).where(_KINDS, JOB.c.state == READY)
 

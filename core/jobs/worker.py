@@ -68,14 +68,19 @@ class Worker:
             for job in jobs:
                 task = asyncio.create_task(self._do(job))
                 self._running.add(task)
-                task.add_done_callback(self._running.discard)
+                task.add_done_callback(self._ended)
             if len(jobs) < free or not free:
                 soon = self._clock.now() + POLL
-                due = await self._queue.next_due(kinds)
+                due = None if jobs else await self._queue.next_due(kinds)
                 await self._rest(min(soon, due) if due and due > self._clock.now() else soon)
         except Exception:  # the database is away; every process lives through that
             log.exception("cannot reach the queue")
             await asyncio.sleep(POLL.total_seconds())
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if len(self._running) == self._slots:
+            self._ear.set()  # there was no room for what waits
+        self._running.discard(task)
 
     async def _rest(self, until: datetime) -> None:
         """Return when work has arrived, at the latest at `until`."""
