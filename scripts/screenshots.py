@@ -48,7 +48,6 @@ async def _chat(context: BrowserContext, product: Product, lang: str, picture: P
     outbox = await context.new_page()
     await outbox.goto(f"{product.base}/demo/outbox?lang={lang}")
     text = await outbox.locator("main").inner_text()
-    await outbox.screenshot(path=picture.with_stem(picture.stem + "-outbox"))
     await outbox.close()
     await page.bring_to_front()
     code = next(word for word in text.replace(".", " ").split() if word.isdigit() and len(word) == 6)
