@@ -45,7 +45,7 @@ class Gateway:
         self.identities = Identities(db, clock, settings.verification_lasts, settings.time_zone)
         self.conversations = Conversations(clock)
         self.ownership = Ownership(clock)
-        self.outbox = OutboxShelf(clock, self.queue)
+        self.outbox = OutboxShelf(clock, self.queue, self.hub)
         self.watchdog = Watchdog(
             db, clock, self.queue, self.ownership, self.outbox, texts, settings.queue_patience
         )

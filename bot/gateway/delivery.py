@@ -1,9 +1,11 @@
 """Carries lines from the outbox to the customer, in order per conversation.
 
-For the web chat the log is the channel: a line is delivered by getting its sequence number, in the very
-transaction that checks who owns the conversation. So a bot line computed before a takeover never appears
-after it, and a line appears once whatever dies.
+A line becomes visible by getting its sequence number, in the very transaction that checks who owns the
+conversation. So a bot line computed before a takeover never appears after it, and a line appears once,
+whatever process dies.
 """
+
+from datetime import datetime
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -45,9 +47,15 @@ class Delivery:
             log.info("line dropped: the conversation changed hands", conversation=row.conversation_id)
             row.state = message.state = MessageState.DROPPED
             return
-        row.state = message.state = MessageState.SENT
-        message.sent_at = now
-        message.seq = await next_seq(session, row.conversation_id)
+        await publish(session, row, now)
+
+
+async def publish(session: AsyncSession, row: Outbox, now: datetime) -> None:
+    """Make a line visible: it gets its place in the conversation."""
+    message = await session.get_one(Message, row.message_id)
+    row.state = message.state = MessageState.SENT
+    row.done_at = message.sent_at = now
+    message.seq = await next_seq(session, row.conversation_id)
 
 
 async def mark_read(session: AsyncSession, conversation_id: str, seq: int) -> None:

@@ -1,4 +1,8 @@
-"""What is to be said. A line is stored only under the ownership its author saw."""
+"""What is to be said. A line is stored only under the ownership its author saw.
+
+In the web chat the log is the channel: a line is published by getting its sequence number, and that happens
+in the very transaction that stores it. For other channels a delivery job carries it on.
+"""
 
 import json
 import re
@@ -7,9 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.channels import webchat
+from bot.gateway.delivery import publish
+from bot.gateway.hub import Hub
 from bot.gateway.inbox import BUTTON_LIVES
 from bot.gateway.ownership import EpochPassed
 from bot.gateway.tables import Outbox, Press
@@ -19,6 +26,7 @@ from core.jobs.port import REPLY
 from crm_bridge.models import Author, Conversation, Message, MessageState
 
 DELIVER = "deliver"  # kind of job
+LOG_CHANNELS = frozenset({webchat.CHANNEL})
 _PAYLOAD = re.compile(r"/(?P<intent>\w+)(?P<entities>\{.*\})?", re.DOTALL)
 
 
@@ -50,9 +58,10 @@ class Line:
 class OutboxShelf:
     """Puts lines on their way."""
 
-    def __init__(self, clock: Clock, queue: JobQueue) -> None:
+    def __init__(self, clock: Clock, queue: JobQueue, hub: Hub) -> None:
         self._clock = clock
         self._queue = queue
+        self._hub = hub
 
     async def say(
         self,
@@ -70,12 +79,26 @@ class OutboxShelf:
         Raises:
             EpochPassed: the conversation is not in the epoch that the author saw.
         """
-        held = select(Conversation.epoch).where(Conversation.id == conversation_id).with_for_update()
-        if await session.scalar(held) != epoch:
+        held = select(Conversation.epoch, Conversation.channel).where(Conversation.id == conversation_id)
+        found = (await session.execute(held.with_for_update())).one()
+        if found.epoch != epoch:
             raise EpochPassed(conversation_id)
         for number, line in enumerate(lines):
             message_id = f"{reply_to}.{number}" if reply_to else f"o{secrets.token_hex(10)}"
-            await self._put(session, conversation_id, message_id, line, author, epoch, reply_to, priority)
+            row = await self._put(session, conversation_id, message_id, line, author, epoch, reply_to)
+            if found.channel in LOG_CHANNELS:
+                await publish(session, row, self._clock.now())
+            else:
+                await self._queue.enqueue(
+                    DELIVER,
+                    {"outbox_id": row.id},
+                    partition_key=f"out:{conversation_id}",
+                    priority=priority,
+                    conn=session,
+                )
+        event.listen(
+            session.sync_session, "after_commit", lambda _: self._hub.publish(conversation_id), once=True
+        )
 
     async def _put(
         self,
@@ -86,8 +109,7 @@ class OutboxShelf:
         author: Author,
         epoch: int,
         reply_to: str | None,
-        priority: int,
-    ) -> None:
+    ) -> Outbox:
         now = self._clock.now()
         presses = [self._press(conversation_id, message_id, button) for button in line.buttons]
         session.add(
@@ -107,13 +129,7 @@ class OutboxShelf:
         row = Outbox(message_id=message_id, conversation_id=conversation_id, epoch=epoch, created_at=now)
         session.add(row)
         await session.flush()
-        await self._queue.enqueue(
-            DELIVER,
-            {"outbox_id": row.id},
-            partition_key=f"out:{conversation_id}",
-            priority=priority,
-            conn=session,
-        )
+        return row
 
     def _press(self, conversation_id: str, message_id: str, button: Button) -> Press:
         return Press(
