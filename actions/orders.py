@@ -1,6 +1,7 @@
 """Where an order is, and why it is late."""
 
 import re
+from abc import abstractmethod
 from datetime import datetime, timedelta
 
 from actions import order_words
@@ -44,9 +45,9 @@ class OrderAction(PersonalAction):
         open_ones = [order for order in orders if order.is_open]
         return offer_choice(say, words, open_ones, self.request, self.services.clock.now())
 
+    @abstractmethod
     def tell(self, say: Say, words: Wording, order: OrderView, *, several: bool) -> str | None:
         """Say it; returns the intent that a plain «да» would mean now."""
-        raise NotImplementedError
 
     def lateness(self, order: OrderView) -> timedelta:
         return order.lateness(self.services.clock.now())
