@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from core import logs
 from core.clock import Clock
@@ -11,8 +12,11 @@ from core.jobs.port import ClaimableQueue, Handler, Job, Park, RetryAfter
 
 log = logs.get("worker")
 
+Result = TypeVar("Result")
+
 POLL = timedelta(seconds=1)  # for work that another process added
 KEEP_LEASES = timedelta(seconds=10)
+LET_END = timedelta(seconds=5)  # of real time, for jobs under way when the process is told to stop
 POISON = 5  # claims in a row that ended neither well nor badly: the process dies on this job
 
 
@@ -27,6 +31,7 @@ class Worker:
         clock: Clock,
         chance: random.Random,
         concurrency: int = 16,
+        let_end: timedelta = LET_END,
     ) -> None:
         self._name = name
         self._queue = queue
@@ -34,12 +39,16 @@ class Worker:
         self._clock = clock
         self._chance = chance
         self._slots = concurrency
+        self._let_end = let_end
         self._running: set[asyncio.Task[None]] = set()
         self._ear = queue.ear(self._handlers)
 
     async def run(self) -> None:
-        """Work until cancelled; then let running jobs end."""
-        freed = await self._queue.release(self._name)
+        """Work until cancelled; then let running jobs end, and break off those that take long.
+
+        What was broken off is given back, and done again as after a crash.
+        """
+        freed = await _unbroken(self._queue.release(self._name))
         if freed:
             log.info("took back jobs of my former life", jobs=freed)
         keeper = asyncio.create_task(self._keep_leases())
@@ -48,8 +57,16 @@ class Worker:
                 await self._round()
         finally:
             keeper.cancel()
-            if self._running:
-                await asyncio.wait(self._running)
+            await self._end_jobs()
+            await self._queue.release(self._name)
+
+    async def _end_jobs(self) -> None:
+        if not self._running:
+            return
+        _, late = await asyncio.wait(self._running, timeout=self._let_end.total_seconds())
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def drain(self) -> None:
         """Run everything that is due now, and what follows from it; then return."""
@@ -64,14 +81,14 @@ class Worker:
         kinds = list(self._handlers)
         free = self._slots - len(self._running)
         try:
-            jobs = await self._queue.claim(self._name, kinds, free) if free else []
+            jobs = await _unbroken(self._queue.claim(self._name, kinds, free)) if free else []
             for job in jobs:
                 task = asyncio.create_task(self._do(job))
                 self._running.add(task)
                 task.add_done_callback(self._ended)
             if len(jobs) < free or not free:
                 soon = self._clock.now() + POLL
-                due = None if jobs else await self._queue.next_due(kinds)
+                due = None if jobs else await _unbroken(self._queue.next_due(kinds))
                 await self._rest(min(soon, due) if due and due > self._clock.now() else soon)
         except Exception:  # the database is away; every process lives through that
             log.exception("cannot reach the queue")
@@ -135,4 +152,14 @@ class Worker:
         while True:
             await self._clock.sleep_until(self._clock.now() + KEEP_LEASES)
             if self._running:
-                await self._queue.keep(self._name)
+                await _unbroken(self._queue.keep(self._name))
+
+
+async def _unbroken(work: Coroutine[Any, Any, Result]) -> Result:
+    """Cancelled, wait for `work` all the same: a transaction broken off halfway can keep SQLite locked."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

@@ -1,5 +1,6 @@
 """The promises of a job queue, kept by every implementation."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from datetime import timedelta
@@ -187,3 +188,29 @@ async def test_a_job_that_kills_its_process_is_given_up(queue: EmbeddedQueue, cl
     await worker(queue, clock, desk).drain()
     assert desk.runs == 0
     assert desk.given_up == [1]
+
+
+async def test_a_job_that_waits_does_not_hold_up_the_stop_and_is_done_by_the_next_worker(
+    queue: EmbeddedQueue, clock: ManualClock
+) -> None:
+    started = asyncio.Event()
+    done: list[int] = []
+
+    async def wait_for_tomorrow(job: Job) -> None:
+        started.set()
+        await clock.sleep_until(clock.now() + timedelta(days=1))
+
+    async def do(job: Job) -> None:
+        done.append(job.id)
+
+    await queue.enqueue("greet", {})
+    chance = random.Random(1)
+    first = Worker("w", queue, {"greet": Handler(wait_for_tomorrow)}, clock, chance, let_end=timedelta(0))
+    running = asyncio.create_task(first.run())
+    await started.wait()
+    running.cancel()
+    async with asyncio.timeout(20):
+        await asyncio.gather(running, return_exceptions=True)
+
+    await Worker("another", queue, {"greet": Handler(do)}, clock, chance).drain()
+    assert len(done) == 1

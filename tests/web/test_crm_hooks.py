@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestServer
 from sqlalchemy import select
 
 from bot.web.app import make_app
-from core.clock import ManualClock
+from core.clock import SystemClock
 from core.db import Database
 from core.jobs.embedded import JobRow
 from core.settings import Settings
@@ -27,10 +27,10 @@ HINT = {"contacts[update][0][id]": "77", "account[id]": "1"}
 
 
 @pytest.fixture
-async def hooks(sqlite: Database, clock: ManualClock, tmp_path: Path) -> AsyncIterator[str]:
+async def hooks(sqlite: Database, tmp_path: Path) -> AsyncIterator[str]:
     (tmp_path / "crm.yml").write_text(CONFIG)
     settings = Settings(_env_file=None, var=tmp_path, demo=False, engine_secret="engine")  # type: ignore[arg-type]
-    async with TestServer(await make_app(settings, sqlite, clock)) as server:
+    async with TestServer(await make_app(settings, sqlite, SystemClock())) as server:
         yield str(server.make_url("/hooks/crm"))
 
 
