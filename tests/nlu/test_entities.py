@@ -4,6 +4,7 @@ noon.
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -117,11 +118,11 @@ def test_the_companys_own_names_come_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "1" * 5000, "(((((" * 400, "с 1 по " * 300, "a@" * 900, "д. 5 " * 400]
+    "text",
+    ["", " ", "1" * 5000, "(((((" * 400, "с 1 по " * 300, "a@" * 900, "д. 5 " * 400],
+    ids=["empty", "space", "digits", "brackets", "ranges", "addresses", "houses"],
 )
 def test_a_hostile_message_costs_little(text: str) -> None:
-    import time
-
-    started = time.perf_counter()
+    started = time.process_time()  # of this process alone: a busy machine is no fault of the rules
     find_entities(text, NOW)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
