@@ -2,12 +2,13 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.events import Event, follow_up, no_form, slot
+from actions.events import Event, active_form, follow_up, listen, slot
 from actions.say import Say
 from actions.services import Services
 from actions.turn import Turn
@@ -15,7 +16,6 @@ from actions.wording import Wording
 from core import logs
 from crm_bridge.identity import Caller
 
-LISTEN = "action_listen"
 IDENTIFICATION = "identification_form"
 REQUESTED = "requested_slot"
 
@@ -82,7 +82,7 @@ class PersonalAction(ZabotaAction):
     async def answer(self, turn: Turn, say: Say) -> list[Event]:
         caller = await self.caller(turn)
         if caller.proven_customer_id is None:
-            return ask_who_it_is(turn, self.name)
+            return ask_who_it_is(turn, self.name, turn.entities)
         return await self.serve(turn, say, caller, caller.proven_customer_id, dict(turn.entities))
 
     @abstractmethod
@@ -96,12 +96,12 @@ class PersonalAction(ZabotaAction):
         """
 
 
-def ask_who_it_is(turn: Turn, request: str) -> list[Event]:
+def ask_who_it_is(turn: Turn, request: str, details: Mapping[str, str]) -> list[Event]:
     """Keep the request for later and start the identification, unless it is already going on."""
-    pending = slot("pending_request", {"action": request, "details": dict(turn.entities)})
+    pending = slot("pending_request", {"action": request, "details": dict(details)})
     if turn.form == IDENTIFICATION:
         return [pending]
-    return [*forget_identification(), pending, follow_up(IDENTIFICATION)]
+    return [*forget_identification(), pending, slot(REQUESTED, None), follow_up(IDENTIFICATION)]
 
 
 def forget_identification() -> list[Event]:
@@ -120,12 +120,12 @@ def leave_form(turn: Turn) -> list[Event]:
     """End the active form and listen, whatever the rules would do next."""
     if not turn.form:
         return []
-    return [*forget_identification(), no_form(), slot(REQUESTED, None), follow_up(LISTEN)]
+    return [*forget_identification(), slot("tasks", None), active_form(None), slot(REQUESTED, None), listen()]
 
 
 def back_to_listening(turn: Turn) -> list[Event]:
     """Wait for the customer instead of asking the form's question right after a failure."""
-    return [follow_up(LISTEN)] if turn.form else []
+    return [listen()] if turn.form else []
 
 
 def _place(error: Exception) -> str:

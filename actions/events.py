@@ -17,6 +17,11 @@ def follow_up(action: str) -> Event:
     return dict(events.FollowupAction(action))
 
 
-def no_form() -> Event:
-    """No form is active any more."""
-    return dict(events.ActiveLoop(None))
+def active_form(name: str | None) -> Event:
+    """This form is active, or none. Naming the active one again clears that it was interrupted."""
+    return dict(events.ActiveLoop(name))
+
+
+def listen() -> Event:
+    """Wait for the customer, whatever the rules say."""
+    return follow_up("action_listen")

@@ -26,6 +26,7 @@ class Phrases:
     def __init__(self, catalogue: dict[str, Any]) -> None:
         self._other_matters: tuple[str, ...] = tuple(catalogue["other_matters"])
         self._wishes: dict[str, list[list[str]]] = {wish: catalogue[wish] for wish in Wish}
+        self._corrections: dict[str, list[list[str]]] = catalogue["corrections"]
 
     def wish(self, text: str) -> Wish | None:
         """The wish in a short message, or None."""
@@ -35,6 +36,16 @@ class Phrases:
         for wish in Wish:
             if any(_all_there(stems, words) for stems in self._wishes[wish]):
                 return wish
+        return None
+
+    def correction(self, text: str) -> str | None:
+        """The question of a dialogue that somebody wants to answer anew: «другой заказ» → `order`."""
+        words = _WORD.findall(text.lower().replace("ё", "е"))
+        if len(words) > LONGEST:
+            return None
+        for question, lines in self._corrections.items():
+            if any(_all_there(stems, words) for stems in lines):
+                return question
         return None
 
     def about_other_matter(self, text: str) -> bool:

@@ -3,6 +3,8 @@
 from rasa_sdk.executor import ActionExecutor
 
 from actions.base import ZabotaAction
+from actions.cancelling import CancelOrder
+from actions.dialogue import Dialogue
 from actions.identification import (
     AfterIdentification,
     AskCode,
@@ -12,19 +14,30 @@ from actions.identification import (
 )
 from actions.orders import DeliveryDelay, ListOrders, TrackOrder
 from actions.people import Complaint, HumanAgent, Topic
+from actions.running import Begin, GoOn, Runner, StrayAnswer
 from actions.services import Services
 from actions.talk import Affirm, BotChallenge, Clarify, Greet
+
+
+def all_dialogues(services: Services) -> list[Dialogue]:
+    """One of each; the name of a dialogue is the intent that begins it."""
+    return [
+        CancelOrder(services),
+    ]
 
 
 def all_actions(services: Services) -> list[ZabotaAction]:
     """One of each."""
     track, delay, orders = TrackOrder(services), DeliveryDelay(services), ListOrders(services)
     person = HumanAgent(services)
+    dialogues = all_dialogues(services)
+    runner = Runner(services, dialogues)
+    begins = [Begin(services, runner, dialogue) for dialogue in dialogues]
     offers: dict[str, ZabotaAction] = {
         "human_agent": person,
         track.request: track,
         delay.request: delay,
-    }
+    } | {dialogue.name: begin for dialogue, begin in zip(dialogues, begins, strict=True)}
     return [
         track,
         delay,
@@ -32,7 +45,10 @@ def all_actions(services: Services) -> list[ZabotaAction]:
         ValidateIdentification(services),
         AskContact(services),
         AskCode(services),
-        AfterIdentification(services, [track, delay, orders]),
+        *begins,
+        GoOn(services, runner),
+        StrayAnswer(services),
+        AfterIdentification(services, [track, delay, orders, *begins]),
         StrayIdentification(services),
         person,
         Complaint(services),

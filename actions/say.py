@@ -1,6 +1,7 @@
 """What an action says: responses of the domain with values, buttons and effects."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +47,20 @@ class Say:
         """Say a response that gives the conversation to people; the gateway does so with the reply."""
         self._utter(response, (), {"handoff": {"reason": reason}}, values)
 
+    def document(
+        self, response: str, media: Mapping[str, str], *buttons: str | Button, **values: Any
+    ) -> None:
+        """Say a response with a file: `key` in the media store, `name` and `type` of the file."""
+        self._utter(response, buttons, {"attachment": dict(media)}, values)
+
     def nothing(self) -> None:
         """Take back what was said so far."""
         self._dispatcher.messages.clear()
 
     def button(self, intent: str) -> Button:
-        """A button titled by the catalogue."""
-        return Button(texts(f"button.{intent}", self.language), intent)
+        """A button titled by the catalogue: `button.<intent>`, or what the intent is about, `ask.<intent>`."""
+        title = texts.find(f"button.{intent}", self.language) or texts(f"ask.{intent}", self.language)
+        return Button(title, intent)
 
     def _utter(
         self,

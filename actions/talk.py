@@ -1,7 +1,7 @@
 """Small talk that needs more than a fixed response, and what to do when a message was not understood."""
 
-from actions.base import LISTEN, ZabotaAction
-from actions.events import Event, follow_up, slot
+from actions.base import ZabotaAction
+from actions.events import Event, listen, slot
 from actions.people import hand_over_topic
 from actions.say import Button, Say
 from actions.services import Services
@@ -129,4 +129,4 @@ def _likely(turn: Turn, words: Wording) -> list[Button]:
 
 def _rest(turn: Turn) -> list[Event]:
     """Listen: this action also serves when no rule applies, and then no rule would stop it."""
-    return [] if turn.form else [follow_up(LISTEN)]
+    return [] if turn.form else [listen()]

@@ -20,6 +20,15 @@ class Guess:
 
 
 @dataclass(frozen=True, slots=True)
+class Inquiry:
+    """One of several inquiries of a message."""
+
+    intent: str
+    text: str
+    entities: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One message of a customer, and what the dialogue remembers. Slots and entities are hints, no proof."""
 
@@ -29,6 +38,7 @@ class Turn:
     intent: str
     ranking: tuple[Guess, ...]  # best first
     entities: Mapping[str, str]  # the first of each kind
+    inquiries: tuple[Inquiry, ...]  # in order, when the message holds several
     slots: Mapping[str, Any]
     language: str
     form: str | None  # the active one
@@ -57,6 +67,7 @@ class Turn:
             intent=str((message.get("intent") or {}).get("name") or "out_of_scope"),
             ranking=_ranking(message),
             entities=_entities(message),
+            inquiries=_inquiries(message),
             slots=tracker.slots,
             language=ENGLISH if tracker.slots.get("language") == ENGLISH else RUSSIAN,
             form=form,
@@ -72,9 +83,24 @@ def _ranking(message: dict[str, Any]) -> tuple[Guess, ...]:
     return tuple(sorted(guesses, key=lambda guess: -guess.confidence))
 
 
-def _entities(message: dict[str, Any]) -> dict[str, str]:
+def _inquiries(message: dict[str, Any]) -> tuple[Inquiry, ...]:
+    return tuple(
+        Inquiry(
+            str((one.get("intent") or {}).get("name")),
+            str(one.get("text")),
+            _entities(message, int(one["start"]), int(one["end"])),
+        )
+        for one in message.get("inquiries") or ()
+    )
+
+
+def _entities(message: dict[str, Any], start: int = 0, end: int | None = None) -> dict[str, str]:
+    """The first entity of each kind, in the whole text or in a part of it."""
     found: dict[str, str] = {}
     for entity in message.get("entities") or ():
+        at = int(entity.get("start") or 0)
+        if at < start or (end is not None and at >= end):
+            continue
         kind, value = str(entity.get("entity")), entity.get("value")
         if kind != "language" and isinstance(value, str | int | float) and not isinstance(value, bool):
             found.setdefault(kind, str(value))

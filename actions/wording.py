@@ -39,10 +39,7 @@ class Wording:
 
     def find(self, key: str) -> str | None:
         """A piece of the catalogue, or None when there is no such piece."""
-        try:
-            return texts(key, self.language)
-        except KeyError:
-            return None
+        return texts.find(key, self.language)
 
     def on(self, moment: datetime) -> str:
         """The day something happens: «сегодня», «завтра», «в субботу, 22 ноября»."""

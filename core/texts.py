@@ -23,3 +23,7 @@ class Texts:
         said = self._entries[key]
         text = said.get(language or DEFAULT_LANGUAGE) or said[DEFAULT_LANGUAGE]
         return text.format(**values) if values else text
+
+    def find(self, key: str, language: str | None) -> str | None:
+        """The text as it stands, or None when there is none of this key."""
+        return self(key, language) if key in self._entries else None

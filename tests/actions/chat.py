@@ -1,6 +1,7 @@
 """The engine's side of a dialogue: calls the action server as Rasa 3.6 does and renders what comes back."""
 
 import itertools
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,24 @@ import yaml
 ROOT = Path(__file__).parents[2]
 DOMAIN: dict[str, Any] = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
 FORM = "identification_form"
+TASK_FORM = "task_form"
 PLACEHOLDER = re.compile(r"{(\w+)}")
 Event = dict[str, Any]
+
+
+def _actions_by_intent() -> dict[str, str]:
+    """What the rules do for each intent outside of forms."""
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / "data/rules").glob("*.yml")):
+        for rule in yaml.safe_load(path.read_text(encoding="utf-8"))["rules"]:
+            first, *rest = rule["steps"]
+            for intent in first.get("or", [first]):
+                if "intent" in intent:
+                    found[intent["intent"]] = rest[0]["action"]
+    return found
+
+
+ACTION_OF = _actions_by_intent()
 
 
 @dataclass(frozen=True)
@@ -49,6 +66,8 @@ class Chat:
     language: str | None = "ru"
     slots: dict[str, Any] = field(default_factory=dict)
     form: str | None = None
+    said: list[Reply] = field(default_factory=list)
+    changed: set[str] = field(default_factory=set)  # slots, by the last run of the form
     _numbers: Any = field(default_factory=itertools.count)
 
     async def run(
@@ -127,8 +146,54 @@ class Chat:
         if self.slots.pop("followup", None) != FORM:
             return replies
         self.form = FORM
+        self.slots.pop("stop", None)  # of an earlier form
         del given["message_id"]
         return replies + await self.answer(text, intent, message_id=message_id, **given)
+
+    async def says(self, text: str = "", intent: str = "out_of_scope", **given: Any) -> str:
+        """A message of a customer who is known, served as Rasa's rules and `task_form` would; what is read."""
+        message_id = given.setdefault("message_id", f"m{next(self._numbers)}")
+        if self.form != TASK_FORM and intent != "answer" and "order_id" in given:
+            self.slots["order_id"] = given["order_id"]
+        self.said = await self._served(text, intent, given)
+        assert self.said, f"nothing was said to {text!r} ({intent})"
+        return read(self.said)
+
+    async def _served(self, text: str, intent: str, given: dict[str, Any]) -> list[Reply]:
+        if self.form != TASK_FORM:
+            return await self._by_rule(text, intent, given)
+        heard, before = await self._in_form(text, intent, given)
+        if heard:
+            return before
+        replies = await self._by_rule(text, intent, given)
+        if self.form != TASK_FORM or self.slots.pop("followup", None):
+            return replies
+        _, after = await self._in_form(text, intent, given | {"rejected": True})
+        return replies + after
+
+    async def _in_form(self, text: str, intent: str, given: dict[str, Any]) -> tuple[bool, list[Reply]]:
+        """Whether the form took the message, and what it said."""
+        self.changed.clear()
+        replies = await self.run(f"validate_{TASK_FORM}", text, intent, **given)
+        self.slots.pop("followup", None)
+        heard = bool(self.changed - {"requested_slot"})
+        if "requested_slot" in self.changed and self.slots["requested_slot"] is None:
+            self.form = None
+        return heard, replies
+
+    async def _by_rule(self, text: str, intent: str, given: dict[str, Any]) -> list[Reply]:
+        self.slots.pop("followup", None)
+        action = ACTION_OF[intent]
+        if action.startswith("utter_"):
+            return [self._render({"response": action, "buttons": [], "custom": {}})]
+        return await self.run(action, text, intent, **given)
+
+    async def presses(self, title: str) -> str:
+        """Press a button of the last replies by what stands on it."""
+        payloads = {shown: payload for reply in self.said for shown, payload in reply.buttons.items()}
+        [payload] = [payload for shown, payload in payloads.items() if title in shown]
+        intent, _, entities = payload[1:].partition("{")
+        return await self.says("", intent, **json.loads("{" + entities) if entities else {})
 
     async def answer(self, text: str = "", intent: str = "out_of_scope", **given: Any) -> list[Reply]:
         """A message in the form: validated, then the next question or what follows the form."""
@@ -151,6 +216,7 @@ class Chat:
             match event["event"]:
                 case "slot":
                     self.slots[event["name"]] = event["value"]
+                    self.changed.add(event["name"])
                     if event["name"] == "requested_slot" and event["value"] is None:
                         self.slots["stop"] = True
                 case "followup":

@@ -18,7 +18,7 @@ RULES: list[dict[str, Any]] = [
     for rule in yaml.safe_load(path.read_text(encoding="utf-8"))["rules"]
 ]
 TALK = {"greet", "goodbye", "thanks", "affirm", "deny", "bot_challenge", "capabilities", "chitchat"}
-NO_MATTER = TALK | {"out_of_scope", "list_orders", "resend_code", "change_contact", "human_agent"}
+NO_MATTER = TALK | {"out_of_scope", "list_orders", "resend_code", "change_contact", "answer", "human_agent"}
 
 
 def steps(kind: str) -> set[str]:

@@ -1,0 +1,71 @@
+"""Which order is meant: the named one, the one spoken about, the only one, or a choice of up to five."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from actions.dialogue import Option, Talk
+from actions.turn import Turn
+from crm_bridge.orders import OrderView, order_number
+
+CHOICE = 5
+ORDER = "order"  # the question
+NUMBER = re.compile(r"[\w-]*\d[\w-]*")
+
+
+async def choose_order(talk: Talk, suits: Callable[[OrderView], bool]) -> OrderView | None:
+    """The order that the matter is about; None when there is none, which has been said.
+
+    Args:
+        suits: orders that come into question when none is named.
+    """
+    orders = await talk.services.orders.of_customer(talk.customer_id)
+    if not orders:
+        talk.say("utter_no_orders", "human_agent")
+        return None
+    if not talk.has(ORDER) and not talk.reopened(ORDER):
+        _take_for_granted(talk, orders, suits)
+    candidates = [order for order in orders if suits(order)] or orders
+    options = [option(talk, order) for order in candidates[:CHOICE]]
+    number = await talk.choose(
+        ORDER,
+        "utter_choose_order",
+        options,
+        "human_agent",
+        read=lambda turn: _named(turn, orders),
+        entity="order_id",
+    )
+    order = next((order for order in orders if order.number == order_number(number)), None)
+    if order is None:
+        talk.wrong(ORDER, "utter_order_not_found", *options, "human_agent")
+    talk.slots["order_id"] = order.number
+    return order
+
+
+def option(talk: Talk, order: OrderView) -> Option:
+    """An order as an answer."""
+    is_late = order.is_open and order.lateness(talk.services.clock.now())
+    state = talk.words.text("state.late" if is_late else f"state.{order.state}")
+    return Option(order.number, talk.words.text("button.order", number=order.number, state=state))
+
+
+def _take_for_granted(talk: Talk, orders: Sequence[OrderView], suits: Callable[[OrderView], bool]) -> None:
+    """Note the order when it need not be asked for."""
+    if named := talk.details.get("order_id") or _in_text(talk.task.text, orders):
+        talk.task.bound[ORDER] = "order_id"
+        talk.known(ORDER, named)
+        return
+    suiting = [order for order in orders if suits(order)]
+    in_mind = [order for order in suiting if order.number == talk.turn.slots.get("order_id")]
+    if len(granted := in_mind or suiting) == 1:
+        talk.task.bound[ORDER] = "order_id"
+        talk.known(ORDER, granted[0].number)
+
+
+def _named(turn: Turn, orders: Sequence[OrderView]) -> str | None:
+    return turn.entities.get("order_id") or _in_text(turn.text, orders)
+
+
+def _in_text(text: str, orders: Sequence[OrderView]) -> str | None:
+    """The order whose number stands in the text, though nothing there says that it is one."""
+    words = {order_number(word) for word in NUMBER.findall(text)}
+    return next((order.number for order in orders if order.number in words), None)

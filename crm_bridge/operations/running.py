@@ -1,0 +1,45 @@
+"""How an operation runs: in one transaction, once for its key, and the company's CRM hears of it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.clock import Clock
+from core.db import Database
+from crm_bridge.operations.once import Result, once
+
+
+class Announce(Protocol):
+    """Tells other systems, in the transaction of the change, that a customer has changed."""
+
+    async def customer_changed(self, session: AsyncSession, customer_id: int) -> None: ...
+
+
+class Operations:
+    """What all operations share."""
+
+    def __init__(self, db: Database, clock: Clock, announce: Announce | None = None) -> None:
+        """`announce`: None when no CRM is connected."""
+        self.db = db
+        self.clock = clock
+        self._announce = announce
+
+    async def run(
+        self, key: str, name: str, customer_id: int, work: Callable[[AsyncSession], Awaitable[Result]]
+    ) -> Result:
+        """Run `work`, or return what it gave the first time this key came.
+
+        Args:
+            key: conversation, message and what is done.
+            name: of the operation.
+            work: reads with a lock what it changes; gives a result that JSON can hold.
+
+        Raises:
+            KeyReused: the key belongs to another operation.
+        """
+        async with self.db.write() as session:
+            done = await once(session, key, name, self.clock.now(), lambda: work(session))
+            if self._announce and not done.repeated:
+                await self._announce.customer_changed(session, customer_id)
+        return done.result
