@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.alarms import alarms
 from actions.events import Event, active_form, follow_up, listen, slot
 from actions.say import Say
 from actions.services import Services
 from actions.turn import Turn
+from actions.urgency import UPSET, answers_complaint, is_upset, raise_alarm, upset_before, upset_too_often
 from actions.wording import Wording
 from core import logs
 from crm_bridge.identity import Caller
@@ -42,10 +44,10 @@ class ZabotaAction(ABC):
     ) -> list[Event]:
         """Called by the executor for a turn of the engine."""
         turn = Turn.of(tracker)
-        say = Say(dispatcher, turn.language)
+        say = Say(dispatcher, turn.language, self._people_return(turn))
         try:
             async with asyncio.timeout(self.services.timeout.total_seconds()):
-                return await self.answer(turn, say)
+                return await self._urgent(turn, say) or await self._with_tone(turn, say)
         except Exception as error:
             self._report(turn, error)
             say.nothing()
@@ -55,6 +57,44 @@ class ZabotaAction(ABC):
         """Tell the customer the truth; nothing was written, since the bridge writes in one transaction."""
         say("utter_action_failed", "human_agent")
         return back_to_listening(turn)
+
+    async def _urgent(self, turn: Turn, say: Say) -> list[Event]:
+        """Call a person for what cannot wait, before anything else; empty when nothing is urgent."""
+        if raise_alarm(self.services, turn, say, await self._zone_of_caller(turn)):
+            return [slot("offer", None), *leave_form(turn)]
+        return []
+
+    async def _with_tone(self, turn: Turn, say: Say) -> list[Event]:
+        """The answer; when the customer is upset time and again, or not understood and upset, a person.
+
+        A complaint has a dialogue that minds the tone itself. No events of a form mean that it leaves the
+        message to the rules, so nothing is added to them.
+        """
+        if turn.intent == "complaint" or turn.back_in_form or not is_upset(self.services, turn):
+            return await self.answer(turn, say)
+        if upset_too_often(turn) and not answers_complaint(turn):
+            say.hand_over("utter_handoff_upset", "upset")
+            return [slot(UPSET, None), slot("offer", None), *leave_form(turn)]
+        events = await self.answer(turn, say)
+        noted = slot(UPSET, {"count": upset_before(turn) + 1, "message": turn.message_id})
+        return [noted, *events] if events or not turn.form else []
+
+    async def _zone_of_caller(self, turn: Turn) -> str:
+        """Even without the database somebody in danger gets an answer."""
+        if alarms.find(turn.text) is None:
+            return self.services.time_zone
+        try:
+            return (await self.caller(turn)).time_zone
+        except Exception as error:
+            self._report(turn, error)
+            return self.services.time_zone
+
+    def _people_return(self, turn: Turn) -> str | None:
+        """When people are back, in words; None while they work."""
+        hours, now = self.services.company.cases.hours, self.services.clock.now()
+        if (opening := hours.opening(now)) == now:
+            return None
+        return Wording(turn.language, now, hours.time_zone).in_zone(opening)
 
     async def caller(self, turn: Turn) -> Caller:
         """Who speaks in the conversation, and how sure we are."""

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from actions.dialogue import Option, Talk
 from actions.turn import Turn
+from actions.wording import Wording
+from crm_bridge.models import OrderState
 from crm_bridge.orders import OrderView, order_number
 
 CHOICE = 5
@@ -12,19 +15,26 @@ ORDER = "order"  # the question
 NUMBER = re.compile(r"[\w-]*\d[\w-]*")
 
 
-async def choose_order(talk: Talk, suits: Callable[[OrderView], bool]) -> OrderView | None:
+async def choose_order(
+    talk: Talk, suits: Callable[[OrderView], bool], *, or_newest: bool = False
+) -> OrderView | None:
     """The order that the matter is about; None when there is none, which has been said.
 
     Args:
-        suits: orders that come into question when none is named.
+        suits: orders that come into question when none is named; when none suits, open ones do, then all.
+        or_newest: when all are closed, the newest one is meant.
     """
     orders = await talk.services.orders.of_customer(talk.customer_id)
     if not orders:
         talk.say("utter_no_orders", "human_agent")
+        talk.offer("human_agent")
         return None
+    open_ones = [order for order in orders if order.is_open]
+    candidates = [order for order in orders if suits(order)] or open_ones or orders
     if not talk.has(ORDER) and not talk.reopened(ORDER):
-        _take_for_granted(talk, orders, suits)
-    candidates = [order for order in orders if suits(order)] or orders
+        _take_for_granted(talk, orders, candidates)
+        if or_newest and not talk.has(ORDER) and candidates is orders:
+            talk.known(ORDER, orders[0].number)
     options = [option(talk, order) for order in candidates[:CHOICE]]
     number = await talk.choose(
         ORDER,
@@ -36,6 +46,7 @@ async def choose_order(talk: Talk, suits: Callable[[OrderView], bool]) -> OrderV
     )
     order = next((order for order in orders if order.number == order_number(number)), None)
     if order is None:
+        talk.slots["order_id"] = None
         talk.wrong(ORDER, "utter_order_not_found", *options, "human_agent")
     talk.slots["order_id"] = order.number
     return order
@@ -43,18 +54,23 @@ async def choose_order(talk: Talk, suits: Callable[[OrderView], bool]) -> OrderV
 
 def option(talk: Talk, order: OrderView) -> Option:
     """An order as an answer."""
-    is_late = order.is_open and order.lateness(talk.services.clock.now())
-    state = talk.words.text("state.late" if is_late else f"state.{order.state}")
-    return Option(order.number, talk.words.text("button.order", number=order.number, state=state))
+    return Option(order.number, order_title(talk.words, order, talk.services.clock.now()))
 
 
-def _take_for_granted(talk: Talk, orders: Sequence[OrderView], suits: Callable[[OrderView], bool]) -> None:
+def order_title(words: Wording, order: OrderView, now: datetime) -> str:
+    """An order on a button."""
+    waits = order.state is OrderState.READY_FOR_PICKUP
+    is_late = order.is_open and not waits and order.lateness(now)
+    state = words.text("state.late" if is_late else f"state.{order.state}")
+    return words.text("button.order", number=order.number, state=state)
+
+
+def _take_for_granted(talk: Talk, orders: Sequence[OrderView], suiting: Sequence[OrderView]) -> None:
     """Note the order when it need not be asked for."""
     if named := talk.details.get("order_id") or _in_text(talk.task.text, orders):
         talk.task.bound[ORDER] = "order_id"
         talk.known(ORDER, named)
         return
-    suiting = [order for order in orders if suits(order)]
     in_mind = [order for order in suiting if order.number == talk.turn.slots.get("order_id")]
     if len(granted := in_mind or suiting) == 1:
         talk.task.bound[ORDER] = "order_id"

@@ -55,6 +55,10 @@ class Dialogue(ABC):
     def __init__(self, services: Services) -> None:
         self.services = services
 
+    def needs_identification(self, caller: Caller) -> bool:
+        """Whether the caller has to prove who they are before this begins."""
+        return self.personal and caller.proven_customer_id is None
+
     @abstractmethod
     async def tell(self, talk: "Talk") -> None:
         """Serve the matter to its end; returns when there is nothing more to ask."""

@@ -1,102 +1,110 @@
 """Where an order is, and why it is late."""
 
-import re
-from abc import abstractmethod
 from datetime import datetime, timedelta
 
 from actions import order_words
 from actions.base import PersonalAction
+from actions.choosing import CHOICE, choose_order, order_title
+from actions.dialogue import Dialogue, Talk
 from actions.events import Event, slot
 from actions.say import Button, Say
 from actions.turn import Turn
-from actions.wording import Wording
 from crm_bridge.identity import Caller
 from crm_bridge.models import OrderState
-from crm_bridge.orders import OrderView, order_number
+from crm_bridge.orders import OrderView
 
-CHOICE = 5  # orders offered as buttons
-NUMBER = re.compile(r"[\w-]*\d[\w-]*")
 GONE = frozenset({OrderState.CANCELLED, OrderState.RETURNED})
+DAY = timedelta(days=1)
 
 
-class OrderAction(PersonalAction):
-    """Finds the order that is meant, then speaks about it."""
-
-    request: str  # the intent behind the buttons of a choice
-
-    async def serve(
-        self, turn: Turn, say: Say, caller: Caller, customer_id: int, details: dict[str, str]
-    ) -> list[Event]:
-        words = self.wording(turn, caller)
-        orders = await self.services.orders.of_customer(customer_id)
-        if not orders:
-            say("utter_no_orders", "human_agent")
-            return [slot("order_id", None), slot("offer", "human_agent")]
-        if named := details.get("order_id"):
-            order = await self.services.orders.find(customer_id, named)
-        else:
-            order = _mentioned(turn, orders) or _expected(turn, orders)
-        if order is not None:
-            offer = self.tell(say, words, order, several=len(orders) > 1)
-            return [slot("order_id", order.number), slot("offer", offer)]
-        if named:
-            say("utter_order_not_found", "list_orders", "human_agent")
-            return [slot("order_id", None)]
-        open_ones = [order for order in orders if order.is_open]
-        return offer_choice(say, words, open_ones, self.request, self.services.clock.now())
-
-    @abstractmethod
-    def tell(self, say: Say, words: Wording, order: OrderView, *, several: bool) -> str | None:
-        """Say it; returns the intent that a plain «да» would mean now."""
-
-    def lateness(self, order: OrderView) -> timedelta:
-        return order.lateness(self.services.clock.now())
-
-
-class TrackOrder(OrderAction):
+class TrackOrder(Dialogue):
     """Where the order is, what happens next, and when it comes."""
 
-    name = "action_track_order"
-    request = "track_order"
+    name = "track_order"
 
-    def tell(self, say: Say, words: Wording, order: OrderView, *, several: bool) -> str | None:
-        buttons = self._buttons(order, several=several)
+    async def tell(self, talk: Talk) -> None:
+        order = await choose_order(talk, lambda one: one.is_open, or_newest=True)
+        if order is None:
+            return
         now = self.services.clock.now()
-        say(order_words.response(order), *buttons, **order_words.values(words, order, now))
-        return "human_agent" if order.state in GONE else None
-
-    def _buttons(self, order: OrderView, *, several: bool) -> list[str]:
-        buttons = []
-        if order.is_open and self.lateness(order):
-            buttons = ["delivery_delay"]
-        elif order.state is OrderState.DELIVERED:
-            buttons = ["return_item", "damaged_or_wrong_item"]
-        return [*buttons, *(["list_orders"] if several else []), "human_agent"]
+        buttons = [*_next_steps(order, now), *await other_orders(talk), "human_agent"]
+        talk.say(order_words.response(order), *buttons, **order_words.values(talk.words, order, now))
+        if order.state in GONE:
+            talk.offer("human_agent")
 
 
-class DeliveryDelay(OrderAction):
-    """Whether an order is late, why, and the new date."""
+class DeliveryDelay(Dialogue):
+    """Whether an order is late, why, the new date, and what we do about it."""
 
-    name = "action_delivery_delay"
-    request = "delivery_delay"
+    name = "delivery_delay"
 
-    def tell(self, say: Say, words: Wording, order: OrderView, *, several: bool) -> str | None:
-        other = ["list_orders"] if several else []
-        now = self.services.clock.now()
-        values = order_words.values(words, order, now)
-        late = self.lateness(order)
+    async def tell(self, talk: Talk) -> None:
+        order = await choose_order(talk, lambda one: one.is_open, or_newest=True)
+        if order is None:
+            return
+        late = order.lateness(self.services.clock.now())
         if order.state in GONE or order.state is OrderState.READY_FOR_PICKUP:
-            say(order_words.response(order), *other, "human_agent", **values)
-            return "human_agent" if order.state in GONE else None
-        if order.state is OrderState.DELIVERED:
-            response = "utter_order_came_late" if late >= timedelta(days=1) else "utter_order_came"
-            say(response, "human_agent", *other, **values | {"late": words.days(late)})
-            return "human_agent"
-        if late:
-            say("utter_order_late", "human_agent", *other, **order_words.delay(words, order, now))
-            return "human_agent"
-        say("utter_order_on_time", *other, "human_agent", **values)
-        return None
+            await self._stands(talk, order, order_words.response(order))
+        elif order.state is OrderState.DELIVERED:
+            await self._came(talk, order, late)
+        elif late:
+            await self._is_late(talk, order)
+        else:
+            await self._stands(talk, order, "utter_order_on_time")
+
+    async def _stands(self, talk: Talk, order: OrderView, response: str) -> None:
+        values = order_words.values(talk.words, order, self.services.clock.now())
+        talk.say(response, *await other_orders(talk), "human_agent", **values)
+        if order.state in GONE:
+            talk.offer("human_agent")
+
+    async def _came(self, talk: Talk, order: OrderView, late: timedelta) -> None:
+        response = "utter_order_came_late" if late >= DAY else "utter_order_came"
+        points = await self._compensated(talk, order) if late >= DAY else ""
+        talk.say(
+            response,
+            "human_agent",
+            *await other_orders(talk),
+            number=order.number,
+            delivered=talk.words.on(order.delivered_at) if order.delivered_at else "",
+            late=talk.words.days(late),
+            points=points,
+        )
+        talk.offer("human_agent")
+
+    async def _is_late(self, talk: Talk, order: OrderView) -> None:
+        """Apologise, say why and until when, keep an eye on it."""
+        values = order_words.delay(talk.words, order, self.services.clock.now())
+        delivery, chat = self.services.delivery, talk.turn.conversation_id
+        points = await self._compensated(talk, order)
+        await talk.do("watch", lambda key: delivery.watch(key, talk.customer_id, order, chat))
+        said = [values["details"], points.strip(), talk.words.text("late.watched")]
+        values["details"] = "\n".join(line for line in said if line)
+        talk.say("utter_order_late", "human_agent", *await other_orders(talk), **values)
+        talk.offer("human_agent")
+
+    async def _compensated(self, talk: Talk, order: OrderView) -> str:
+        """What was given for the delay, in words after a space; empty when nothing is due."""
+        delivery = self.services.delivery
+        if not delivery.compensation(order):
+            return ""
+        given = await talk.do("points", lambda key: delivery.compensate(key, talk.customer_id, order))
+        if not given["points"]:
+            return ""
+        key = "late.points" if given["given"] else "late.points_before"
+        return " " + talk.words.text(key, points=talk.words.count("points", given["points"]))
+
+
+def _next_steps(order: OrderView, now: datetime) -> list[str]:
+    if order.is_open and order.lateness(now):
+        return ["delivery_delay"]
+    return ["return_item", "damaged_or_wrong_item"] if order.state is OrderState.DELIVERED else []
+
+
+async def other_orders(talk: Talk) -> list[str]:
+    """The button that leads to the others, if there are any."""
+    orders = await talk.services.orders.of_customer(talk.customer_id, 2)
+    return ["list_orders"] if len(orders) > 1 else []
 
 
 class ListOrders(PersonalAction):
@@ -111,38 +119,10 @@ class ListOrders(PersonalAction):
         if not orders:
             say("utter_no_orders", "human_agent")
             return [slot("offer", "human_agent")]
-        now = self.services.clock.now()
-        return offer_choice(say, self.wording(turn, caller), orders, TrackOrder.request, now)
-
-
-def offer_choice(
-    say: Say, words: Wording, orders: list[OrderView], intent: str, now: datetime
-) -> list[Event]:
-    """Ask which order is meant: up to five buttons."""
-    buttons = [_order_button(words, order, intent, now) for order in orders[:CHOICE]]
-    say("utter_choose_order", *buttons)
-    return [slot("order_id", None)]
-
-
-def _order_button(words: Wording, order: OrderView, intent: str, now: datetime) -> Button:
-    is_late = order.is_open and order.state is not OrderState.READY_FOR_PICKUP and order.lateness(now)
-    state = words.text("state.late" if is_late else f"state.{order.state}")
-    title = words.text("button.order", number=order.number, state=state)
-    return Button(title, intent, (("order_id", order.number),))
-
-
-def _mentioned(turn: Turn, orders: list[OrderView]) -> OrderView | None:
-    """The order whose number stands in the message, though nothing there says that it is one."""
-    words = {order_number(word) for word in NUMBER.findall(turn.text)}
-    return next((order for order in orders if order.number in words), None)
-
-
-def _expected(turn: Turn, orders: list[OrderView]) -> OrderView | None:
-    """The order that is meant when none is named: the one spoken about last, the only open one, the last one.
-
-    An order that is closed gives way to open ones. None when there is a choice.
-    """
-    open_ones = [order for order in orders if order.is_open]
-    candidates = open_ones or orders
-    in_mind = next((order for order in candidates if order.number == turn.slots.get("order_id")), None)
-    return in_mind or (candidates[0] if len(open_ones) <= 1 else None)
+        words, now = self.wording(turn, caller), self.services.clock.now()
+        buttons = [
+            Button(order_title(words, order, now), TrackOrder.name, (("order_id", order.number),))
+            for order in orders
+        ]
+        say("utter_choose_order", *buttons)
+        return [slot("order_id", None)]

@@ -16,31 +16,33 @@ from actions.orders import DeliveryDelay, ListOrders, TrackOrder
 from actions.people import Complaint, HumanAgent, Topic
 from actions.running import Begin, GoOn, Runner, StrayAnswer
 from actions.services import Services
-from actions.talk import Affirm, BotChallenge, Clarify, Greet
+from actions.talk import ABOUT_ORDERS, Affirm, BotChallenge, Clarify, Greet
+
+from actions.visits import BookAppointment, CancelAppointment, RescheduleAppointment
 
 
 def all_dialogues(services: Services) -> list[Dialogue]:
     """One of each; the name of a dialogue is the intent that begins it."""
     return [
+        TrackOrder(services),
+        DeliveryDelay(services),
         CancelOrder(services),
+        BookAppointment(services),
+        RescheduleAppointment(services),
+        CancelAppointment(services),
     ]
 
 
 def all_actions(services: Services) -> list[ZabotaAction]:
     """One of each."""
-    track, delay, orders = TrackOrder(services), DeliveryDelay(services), ListOrders(services)
-    person = HumanAgent(services)
+    orders, person = ListOrders(services), HumanAgent(services)
     dialogues = all_dialogues(services)
     runner = Runner(services, dialogues)
     begins = [Begin(services, runner, dialogue) for dialogue in dialogues]
-    offers: dict[str, ZabotaAction] = {
-        "human_agent": person,
-        track.request: track,
-        delay.request: delay,
-    } | {dialogue.name: begin for dialogue, begin in zip(dialogues, begins, strict=True)}
+    served: dict[str, ZabotaAction] = {
+        dialogue.name: begin for dialogue, begin in zip(dialogues, begins, strict=True)
+    }
     return [
-        track,
-        delay,
         orders,
         ValidateIdentification(services),
         AskContact(services),
@@ -48,15 +50,15 @@ def all_actions(services: Services) -> list[ZabotaAction]:
         *begins,
         GoOn(services, runner),
         StrayAnswer(services),
-        AfterIdentification(services, [track, delay, orders, *begins]),
+        AfterIdentification(services, [orders, *begins]),
         StrayIdentification(services),
         person,
         Complaint(services),
         Topic(services),
         Greet(services),
         BotChallenge(services),
-        Affirm(services, offers),
-        Clarify(services, {track.request: track, delay.request: delay}),
+        Affirm(services, {"human_agent": person} | served),
+        Clarify(services, {intent: served[intent] for intent in ABOUT_ORDERS}),
     ]
 
 

@@ -38,6 +38,7 @@ from crm_bridge.identity import Caller
 
 FORM, SLOT = "task_form", "task_answer"
 TASKS = "tasks"
+SAID = "said"  # in the details of a request that waits for the identification: the message itself
 RESUME = "resume"  # the question whether to continue after a pause
 PATIENCE = 3  # answers that are not understood, then people help
 NO_MATTER = NO_MATCH | {"affirm", "deny", ANSWER}  # in a dialogue these are answers that miss the question
@@ -60,9 +61,11 @@ class Runner:
         agenda = Agenda.of_slot(turn.slots.get(TASKS))
         for request in self._other_inquiries(turn, name):
             agenda.wait(request)
+        text = details.pop(SAID, turn.text)
         if self.needs_identification(name, caller):
-            return [slot(TASKS, agenda.as_slot()), *ask_who_it_is(turn, f"action_{name}", details)]
-        agenda.begin(Request(name, details, turn.text))
+            kept = details | {SAID: text}
+            return [slot(TASKS, agenda.as_slot()), *ask_who_it_is(turn, f"action_{name}", kept)]
+        agenda.begin(Request(name, details, text))
         return await self._run(agenda, turn, say, caller, heard=None)
 
     async def hear(self, turn: Turn, say: Say, caller: Caller) -> list[Event] | None:
@@ -86,7 +89,7 @@ class Runner:
         return await self._run(Agenda.of_slot(turn.slots.get(TASKS)), turn, say, caller, heard=None)
 
     def needs_identification(self, name: str, caller: Caller) -> bool:
-        return self._dialogues[name].personal and caller.proven_customer_id is None
+        return self._dialogues[name].needs_identification(caller)
 
     async def _run(
         self, agenda: Agenda, turn: Turn, say: Say, caller: Caller, heard: Turn | None
@@ -99,7 +102,8 @@ class Runner:
         slots: dict[str, Any] = {}
         while task := self._next(agenda, say, turn, caller):
             if isinstance(task, Request):  # its customer must be known first
-                asking = ask_who_it_is(turn, f"action_{task.dialogue}", task.details)
+                kept = task.details | {SAID: task.text}
+                asking = ask_who_it_is(turn, f"action_{task.dialogue}", kept)
                 return [slot(TASKS, agenda.as_slot()), active_form(None), *asking]
             words = Wording(turn.language, self._services.clock.now(), caller.time_zone)
             talk = Talk(turn, say, words, self._services, caller, task, heard)

@@ -30,8 +30,12 @@ class Button:
 class Say:
     """Collects the replies of one action."""
 
-    def __init__(self, dispatcher: CollectingDispatcher, language: str) -> None:
+    def __init__(
+        self, dispatcher: CollectingDispatcher, language: str, people_return: str | None = None
+    ) -> None:
+        """`people_return`: when people are back, in words; None while they work."""
         self._dispatcher = dispatcher
+        self._people_return = people_return
         self.language = language
 
     def __call__(self, response: str, *buttons: str | Button, **values: Any) -> None:
@@ -43,9 +47,15 @@ class Say:
         """
         self._utter(response, buttons, {}, values)
 
-    def hand_over(self, response: str, reason: str, **values: Any) -> None:
-        """Say a response that gives the conversation to people; the gateway does so with the reply."""
-        self._utter(response, (), {"handoff": {"reason": reason}}, values)
+    def hand_over(self, response: str, reason: str, urgent: bool = False, **values: Any) -> None:
+        """Say a response that gives the conversation to people; the gateway does so with the reply.
+
+        Outside working hours the customer also hears when people return. `urgent`: it goes before others.
+        """
+        handoff = {"reason": reason} | ({"urgent": True} if urgent else {})
+        self._utter(response, (), {"handoff": handoff}, values)
+        if self._people_return:
+            self("utter_people_return", when=self._people_return)
 
     def document(
         self, response: str, media: Mapping[str, str], *buttons: str | Button, **values: Any
@@ -58,7 +68,7 @@ class Say:
         self._dispatcher.messages.clear()
 
     def button(self, intent: str) -> Button:
-        """A button titled by the catalogue: `button.<intent>`, or what the intent is about, `ask.<intent>`."""
+        """A button titled `button.<intent>` in the catalogue, or `ask.<intent>`: what the intent is about."""
         title = texts.find(f"button.{intent}", self.language) or texts(f"ask.{intent}", self.language)
         return Button(title, intent)
 

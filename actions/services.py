@@ -4,18 +4,29 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
+from actions.dealings import Dealings
 from core.clock import Clock
 from core.db import Database
+from core.media import MediaStore
 from core.settings import ROOT, Settings
 from crm_bridge import company
+from crm_bridge.assets import Assets
 from crm_bridge.company import Company
 from crm_bridge.demo import DemoNotices
 from crm_bridge.identity import Identities
 from crm_bridge.notices import Notices
+from crm_bridge.operations.cases import Cases
+from crm_bridge.operations.delivery import DeliveryOperations
+from crm_bridge.operations.order_changes import OrderChanges
 from crm_bridge.operations.orders import OrderOperations
+from crm_bridge.operations.returns import ReturnOperations
 from crm_bridge.operations.running import Operations
+from crm_bridge.operations.visits import VisitOperations
 from crm_bridge.orders import Orders
+from crm_bridge.refunds import Refunds
+from crm_bridge.tickets import Tickets
 from crm_bridge.verification import Verification
+from crm_bridge.visits import Visits
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,17 @@ class Services:
     company: Company
     operations: Operations
     order_operations: OrderOperations
+    cases: Cases
+    tickets: Tickets
+    order_changes: OrderChanges
+    delivery: DeliveryOperations
+    returns: ReturnOperations
+    refunds: Refunds
+    assets: Assets
+    media: MediaStore
+    visits: Visits
+    visit_operations: VisitOperations
+    dealings: Dealings
     time_zone: str  # of people we do not know
     timeout: timedelta  # of one action
 
@@ -39,6 +61,8 @@ class Services:
         notices = DemoNotices(db, clock) if settings.demo else Notices(db, clock)
         rules = company.load(ROOT / "data/company.yml")
         operations = Operations(db, clock)
+        media = MediaStore.at(settings.media_url, settings.var / "media")
+        cases = Cases(operations, rules.cases)
         return cls(
             clock=clock,
             identities=identities,
@@ -47,6 +71,17 @@ class Services:
             company=rules,
             operations=operations,
             order_operations=OrderOperations(operations, rules.orders),
+            cases=cases,
+            tickets=Tickets(db),
+            order_changes=OrderChanges(operations, rules.orders),
+            delivery=DeliveryOperations(operations, rules.delivery, rules.orders.refund_days),
+            returns=ReturnOperations(operations, cases, rules.returns),
+            refunds=Refunds(db),
+            assets=Assets(db),
+            media=media,
+            visits=Visits(db),
+            visit_operations=VisitOperations(operations, rules.visits),
+            dealings=Dealings.over(settings, operations, rules, notices, media),
             time_zone=settings.time_zone,
             timeout=settings.action_timeout,
         )

@@ -39,6 +39,8 @@ class Turn:
     ranking: tuple[Guess, ...]  # best first
     entities: Mapping[str, str]  # the first of each kind
     inquiries: tuple[Inquiry, ...]  # in order, when the message holds several
+    attachments: tuple[Mapping[str, str], ...]  # files that came with it: `key`, `name` and `type`
+    sentiment: float  # how it sounds: -1 angry to 1 delighted
     slots: Mapping[str, Any]
     language: str
     form: str | None  # the active one
@@ -68,6 +70,8 @@ class Turn:
             ranking=_ranking(message),
             entities=_entities(message),
             inquiries=_inquiries(message),
+            attachments=_attachments(metadata),
+            sentiment=float((message.get("sentiment") or {}).get("score") or 0),
             slots=tracker.slots,
             language=ENGLISH if tracker.slots.get("language") == ENGLISH else RUSSIAN,
             form=form,
@@ -92,6 +96,11 @@ def _inquiries(message: dict[str, Any]) -> tuple[Inquiry, ...]:
         )
         for one in message.get("inquiries") or ()
     )
+
+
+def _attachments(metadata: dict[str, Any]) -> tuple[Mapping[str, str], ...]:
+    files = metadata.get("attachments") or ()
+    return tuple({name: str(value) for name, value in file.items()} for file in files if file.get("key"))
 
 
 def _entities(message: dict[str, Any], start: int = 0, end: int | None = None) -> dict[str, str]:

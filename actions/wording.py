@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, get_timezone_location
 from babel.numbers import format_currency, get_currency_precision
 
 from core.texts import Texts
@@ -29,9 +29,9 @@ class Wording:
 
     def __init__(self, language: str, now: datetime, time_zone: str) -> None:
         self.language = language
-        self._zone = ZoneInfo(time_zone)
+        self.zone = ZoneInfo(time_zone)
         self._locale = _LOCALES[language]
-        self._today = now.astimezone(self._zone).date()
+        self._today = now.astimezone(self.zone).date()
 
     def text(self, key: str, **values: object) -> str:
         """A piece of the catalogue."""
@@ -55,6 +55,10 @@ class Wording:
             return self.text(near)
         return f"{format_date(day, 'EEEE', locale=self._locale)}, {self._date(day)}"
 
+    def time(self, moment: datetime) -> str:
+        """The time of day: «13:00»."""
+        return clock_time(self._local(moment).time())
+
     def until(self, moment: datetime) -> str:
         """The last day of something, always as a date, since «до завтра» leaves open which days count."""
         return self._date(self._local(moment).date())
@@ -74,6 +78,11 @@ class Wording:
         """From when on something is possible: «14:05» today, «завтра в 0:10» later."""
         local = self._local(moment)
         return clock_time(local.time()) if local.date() == self._today else self.at(moment)
+
+    def in_zone(self, moment: datetime) -> str:
+        """Day and time with the name of the place whose time it is, for people who may be elsewhere."""
+        place = get_timezone_location(self.zone, locale=self._locale, return_city=True)
+        return self.text("time.in_zone", at=self.at(moment), place=place)
 
     def same_day(self, first: datetime, second: datetime) -> bool:
         """Whether both moments fall on one day for the customer."""
@@ -105,7 +114,7 @@ class Wording:
         return self.count("days", max(1, round(length / timedelta(days=1))))
 
     def _local(self, moment: datetime) -> datetime:
-        return moment.astimezone(self._zone)
+        return moment.astimezone(self.zone)
 
     def _date(self, day: date) -> str:
         if day.year == self._today.year:

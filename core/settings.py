@@ -8,7 +8,7 @@ import secrets
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     log_level: str = "info"
 
     chat_origins: list[str] = Field(default_factory=list)  # sites that may embed the chat, besides our own
+    job_queue: Literal["embedded", "procrastinate"] = "embedded"  # the latter on PostgreSQL only
+    media_url: str = ""  # s3://bucket/prefix; empty: a folder in `var`
+    media_limit: int = 20 * 1024 * 1024  # bytes of one file
     text_limit: int = 4000
     messages_per_minute: int = 40  # of one visitor
 
@@ -57,6 +60,7 @@ class Settings(BaseSettings):
     engine_secret: SecretStr = SecretStr("")
     actions_secret: SecretStr = SecretStr("")
     site_secret: SecretStr = SecretStr("")  # the host site signs user ids with it
+    staff_secret: SecretStr = SecretStr("")  # encrypts the secrets of second factors
     code_pepper: SecretStr = SecretStr("")  # one-time codes are stored hashed with it
 
     @property
@@ -78,6 +82,10 @@ class Settings(BaseSettings):
     @cached_property
     def site_key(self) -> bytes:
         return self._secret("site", self.site_secret)
+
+    @cached_property
+    def staff_key(self) -> bytes:
+        return self._secret("staff", self.staff_secret)
 
     @cached_property
     def pepper(self) -> bytes:

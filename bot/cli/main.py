@@ -2,7 +2,7 @@
 
 import typer
 
-from bot.cli import assistant, chat, crm, doctor, nlu, privacy, sync, up
+from bot.cli import assistant, chat, crm, doctor, nlu, privacy, sync, up, user
 
 app = typer.Typer(
     help="Zabota: customer service that a company runs on its own machines.",
@@ -18,6 +18,7 @@ app.add_typer(nlu.app, name="nlu", help="Measure and check how messages are unde
 crm.app.command("sync")(sync.sync)
 app.add_typer(crm.app, name="crm", help="Customers: import, export, duplicates, synchronisation.")
 app.add_typer(privacy.app, name="privacy", help="What customers may ask for: their data, and its erasure.")
+app.add_typer(user.app, name="user", help="Accounts of people who work here.")
 
 if __name__ == "__main__":
     app()

@@ -1,6 +1,7 @@
 """`zabota up`: everything in place, everything running."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -12,13 +13,20 @@ from bot.cli.assistant import train_with_progress
 from bot.cli.training import TrainingFailed
 from bot.registry import Registry
 from bot.run import CUSTOMERS_TO_TRY
+from bot.web.staff.accounts import Accounts, LoginTaken
+from bot.web.staff.roles import Role
 from core.clock import SystemClock
 from core.db import Database
 from core.migrations import upgrade
-from core.settings import ROOT, Settings
+from core.settings import ROOT, Settings, read_or_make_secret
 from crm_bridge import demo
 
 console = Console(stderr=True)
+DEMO_STAFF = (
+    ("anna", "Анна", Role.AGENT),
+    ("boris", "Борис", Role.SUPERVISOR),
+    ("vera", "Вера", Role.ADMINISTRATOR),
+)
 
 
 def up() -> None:
@@ -63,15 +71,27 @@ def _refuse_taken_ports(settings: Settings) -> None:
 def _load_demo(settings: Settings) -> str:
     """Load the demo company once; who is there to try, in words."""
 
-    async def load() -> list[demo.DemoCustomer]:
+    async def load() -> tuple[list[demo.DemoCustomer], list[str]]:
         db = Database(settings.db_url)
         try:
             await demo.load(db, SystemClock().now())
-            return await demo.showcase(db)
+            return await demo.showcase(db), await _demo_staff(db, settings)
         finally:
             await db.close()
 
     console.print("Loading the demo company …")
-    people = asyncio.run(load())
+    people, staff = asyncio.run(load())
     lines = [f"    {who.name}, {who.phone}, {who.email}: {who.situation}" for who in people]
-    return "\n".join(["  customers to try (give their phone or e-mail in the chat):", *lines])
+    return "\n".join(["  customers to try (give their phone or e-mail in the chat):", *lines, *staff])
+
+
+async def _demo_staff(db: Database, settings: Settings) -> list[str]:
+    """Accounts to try the desk with. Their passwords are made once for this installation."""
+    accounts = Accounts(db, SystemClock(), settings.staff_key)
+    lines = [f"  staff to try ({settings.base_url}/desk):"]
+    for login, name, role in DEMO_STAFF:
+        password = read_or_make_secret(settings.var / "secrets" / f"demo_{login}").decode()[:12]
+        with contextlib.suppress(LoginTaken):
+            await accounts.add(login, name, password, frozenset({role}), "demo")
+        lines.append(f"    {login}, password {password}: {role}")
+    return lines

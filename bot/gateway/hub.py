@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+EVERY = "*"  # an ear for all conversations; no conversation is called so
+
 
 @dataclass(eq=False)
 class Listener:
@@ -36,7 +38,7 @@ class Hub:
 
     def publish(self, conversation_id: str) -> None:
         """There is something new in the log."""
-        for ear in self._ears.get(conversation_id, ()):
+        for ear in (*self._ears.get(conversation_id, ()), *self._ears.get(EVERY, ())):
             ear.log_grew = True
             ear.news.set()
 

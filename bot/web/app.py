@@ -2,9 +2,11 @@
 
 from aiohttp import web
 
+from bot.desk import console
+from bot.gateway import webhooks
 from bot.gateway.app import GATEWAY
 from bot.gateway.app import make_app as make_gateway
-from bot.web import crm, pages
+from bot.web import crm, pages, staff
 from bot.web.demo import DemoShop
 from core.clock import Clock
 from core.db import Database
@@ -16,7 +18,10 @@ async def make_app(settings: Settings, db: Database, clock: Clock) -> web.Applic
     """The gateway with the pages on top."""
     app = await make_gateway(settings, db, clock)
     pages.set_up(app)
+    staff.set_up(app)
+    console.set_up(app)
     crm.set_up(app)
+    webhooks.set_up(app)
     if settings.demo:
         DemoShop(db, Notices(db, clock), app[GATEWAY].settings.site_key).add_to(app)
     return app

@@ -9,13 +9,13 @@ from aiohttp import web
 from bot.gateway.app import GATEWAY, Gateway
 from core import logs
 from core.jobs import Worker
+from core.settings import read_or_make_secret
 from crm_bridge.adapters import Received
 from crm_bridge.adapters.errors import Forged
 from crm_bridge.sync import Sync, UnknownAccount, connect, load
+from crm_bridge.sync.config import FILE, TOKEN_KEY
 
 log = logs.get("crm")
-
-CONFIG = "crm.yml"
 
 
 class CrmHooks:
@@ -47,10 +47,11 @@ class CrmHooks:
 def set_up(app: web.Application) -> None:
     """Add the hooks, and a worker that lives as long as the application."""
     gateway = app[GATEWAY]
-    config = load(gateway.settings.var / CONFIG)
+    config = load(gateway.settings.var / FILE)
     if not config.accounts:
         return
-    parties = connect(config, gateway.http, gateway.db, gateway.clock)
+    key = read_or_make_secret(gateway.settings.var / "secrets" / TOKEN_KEY)
+    parties = connect(config, gateway.http, gateway.db, gateway.clock, key)
     sync = Sync(gateway.db, gateway.queue, gateway.clock, parties, gateway.settings.time_zone)
     CrmHooks(sync).add_to(app)
 

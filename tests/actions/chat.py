@@ -68,6 +68,8 @@ class Chat:
     form: str | None = None
     said: list[Reply] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)  # slots, by the last run of the form
+    tone: float = 0.0  # how the next messages sound, as the engine's sentiment has it
+    inquiries: list[tuple[str, str]] = field(default_factory=list)  # of the next messages: text, intent
     _numbers: Any = field(default_factory=itertools.count)
 
     async def run(
@@ -106,6 +108,11 @@ class Chat:
             "message_id": message_id,
             "metadata": {"message_id": message_id, "language": self.language},
             "intent": {"name": intent, "confidence": 0.9},
+            "sentiment": {"score": self.tone, "words": []},
+            "inquiries": [
+                {"text": part, "intent": {"name": name}, "start": 2 * at, "end": 2 * at + 1}
+                for at, (part, name) in enumerate(self.inquiries, 1)
+            ],
             "intent_ranking": [{"name": name, "confidence": value} for name, value in ranking],
             "entities": [
                 {"entity": "language", "value": self.language, "extractor": "LanguageDetector"},
@@ -151,7 +158,7 @@ class Chat:
         return replies + await self.answer(text, intent, message_id=message_id, **given)
 
     async def says(self, text: str = "", intent: str = "out_of_scope", **given: Any) -> str:
-        """A message of a customer who is known, served as Rasa's rules and `task_form` would; what is read."""
+        """A message of a known customer, served as Rasa's rules and `task_form` would; what is read."""
         message_id = given.setdefault("message_id", f"m{next(self._numbers)}")
         if self.form != TASK_FORM and intent != "answer" and "order_id" in given:
             self.slots["order_id"] = given["order_id"]

@@ -21,7 +21,7 @@ async def shared_product(models: Path) -> AsyncIterator[Product]:
     """One product for all tests that leave it as it was."""
     with tempfile.TemporaryDirectory() as folder:
         async with running_product(
-            Path(folder), models, site_secret="site", messages_per_minute="10000"
+            Path(folder), models, site_secret="site", staff_secret="staff", messages_per_minute="10000"
         ) as running:
             yield running
 

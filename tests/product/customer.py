@@ -70,6 +70,15 @@ class Customer:
                 return "\n".join(frame["text"] for frame in frames)
             await self._read()
 
+    async def next_line(self) -> dict[str, Any]:
+        """The next line that somebody else says, whatever it answers."""
+        while True:
+            known = set(self.heard)
+            await self._read()
+            for id in self.heard.keys() - known:
+                if self.heard[id]["author"] != "customer":
+                    return self.heard[id]
+
     async def code(self) -> str:
         """The newest one-time code that went out."""
         async with self.db.read() as session:

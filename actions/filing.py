@@ -1,0 +1,40 @@
+"""Opens a case in the course of a dialogue."""
+
+from datetime import datetime
+
+from actions.dialogue import Talk
+from crm_bridge.models import TicketKind, TicketPriority
+
+
+async def file_case(
+    talk: Talk,
+    kind: TicketKind,
+    subject: str,
+    text: str,
+    *,
+    priority: TicketPriority = TicketPriority.NORMAL,
+    due: datetime | None = None,
+    order_number: str | None = None,
+) -> dict[str, str]:
+    """Open one, once in the matter; gives its number and deadline in words, for a response.
+
+    Args:
+        subject, text: for the staff, in the language of the dialogue.
+        due: by when it is answered; None: as the company's rules say.
+    """
+    cases = talk.services.cases
+    opened = await talk.do(
+        "case",
+        lambda key: cases.open_case(
+            key,
+            talk.customer_id,
+            kind,
+            subject,
+            text,
+            priority,
+            due,
+            order_number,
+            talk.turn.conversation_id,
+        ),
+    )
+    return {"case": opened["number"], "due": talk.words.by(datetime.fromisoformat(opened["due"]))}

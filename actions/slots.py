@@ -1,0 +1,122 @@
+"""Choosing a free time: the wish is understood, up to five slots near it are offered."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+
+from actions.dialogue import Option, Talk
+from actions.reading import pick
+from actions.turn import Turn
+from actions.visit_words import wording_at
+from actions.wishes import Wish, offers
+from actions.wording import Wording
+from crm_bridge.visits import SlotView
+
+SLOT = "slot"  # the question
+WISH, OFFERED = "wish", "offered"  # facts: when the customer wants to come, and the slots last shown
+MORE = "more"  # the answer «другое время»
+WISHED = "@"  # begins an answer that is a wish and no slot
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where a free time is looked for. `taken_at`: the customer's visit now, which is no alternative."""
+
+    services: Sequence[str]
+    place: str
+    taken_at: datetime | None = None
+
+
+async def choose_slot(talk: Talk, room: Room) -> SlotView | None:
+    """The chosen slot; None when there is no free time at all."""
+    if WISH not in talk.task.facts:
+        talk.known(WISH, Wish.of(talk.details).as_fact())
+        talk.known(OFFERED, {})
+        await _look(talk, room)
+    shown = await talk.services.visits.slots(talk.task.facts[OFFERED]["ids"])
+    if not shown:
+        return None
+    free = await _free(talk, room)
+    words = wording_at(talk, room.place)
+    answer = await talk.ask(
+        SLOT,
+        _question(talk),
+        lambda turn: _read(turn, free, shown, _wish(talk), words),
+        *_options(talk, words, shown),
+        "human_agent",
+        place=room.place,
+    )
+    if answer != MORE and not answer.startswith(WISHED):
+        return next((slot for slot in await talk.services.visits.slots([int(answer)])), None)
+    wish = Wish(after=shown[-1].starts_at.isoformat())
+    if answer != MORE:
+        wish = _wish(talk).changed_by(Wish(**json.loads(answer[len(WISHED) :])))
+    talk.task.facts[WISH] = wish.as_fact()
+    await offer_again(talk, room)
+
+
+async def offer_again(talk: Talk, room: Room, response: str | None = None) -> NoReturn:
+    """Show what is free now and ask once more.
+
+    Args:
+        response: why it is asked again; None: other times were wanted.
+    """
+    await _look(talk, room)
+    shown = await talk.services.visits.slots(talk.task.facts[OFFERED]["ids"])
+    options = _options(talk, wording_at(talk, room.place), shown)
+    talk.wrong(SLOT, response or _question(talk), *options, "human_agent", place=room.place)
+
+
+def slot_title(words: Wording, slot: SlotView) -> str:
+    """«завтра, 13:00»"""
+    return words.text("slot.title", day=words.day(slot.starts_at), time=words.time(slot.starts_at))
+
+
+async def _look(talk: Talk, room: Room) -> None:
+    """Note the slots to offer: what was offered stays an answer, even when it has filled up meanwhile."""
+    free, wish = await _free(talk, room), _wish(talk)
+    zone = wording_at(talk, room.place).zone
+    shown = offers(free, wish, zone)
+    talk.task.facts[OFFERED] = {
+        "ids": [slot.id for slot in shown],
+        "more": len(free) > len(shown),
+        "fits": not wish or any(wish.fits(slot, zone) for slot in shown),
+    }
+
+
+def _question(talk: Talk) -> str:
+    return "utter_choose_slot" if talk.task.facts[OFFERED]["fits"] else "utter_choose_slot_near"
+
+
+def _wish(talk: Talk) -> Wish:
+    return Wish(**talk.task.facts[WISH])
+
+
+async def _free(talk: Talk, room: Room) -> list[SlotView]:
+    services = talk.services
+    since = services.clock.now() + services.company.visits.lead
+    free = await services.visits.free(room.services, since, room.place)
+    return [slot for slot in free if slot.starts_at != room.taken_at]
+
+
+def _options(talk: Talk, words: Wording, shown: Sequence[SlotView]) -> list[Option]:
+    options = [Option(str(slot.id), slot_title(words, slot)) for slot in shown]
+    if talk.task.facts[OFFERED]["more"]:
+        options.append(Option(MORE, words.text("button.other_times")))
+    return options
+
+
+def _read(
+    turn: Turn, free: Sequence[SlotView], shown: Sequence[SlotView], wish: Wish, words: Wording
+) -> str | None:
+    """A slot, or a wish for other ones."""
+    if named := Wish.of(turn.entities):
+        wanted = wish.changed_by(named)
+        fitting = [slot for slot in free if wanted.fits(slot, words.zone)]
+        if len(fitting) == 1 and named.hours:
+            return str(fitting[0].id)
+        return WISHED + json.dumps(named.as_fact())
+    titles = [(str(slot.id), slot_title(words, slot)) for slot in shown]
+    return pick(turn.text, [*titles, (MORE, words.text("button.other_times"))])

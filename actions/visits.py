@@ -1,0 +1,178 @@
+"""Visits: booking, moving and cancelling on the real calendar."""
+
+from actions.dialogue import Dialogue, Option, Talk
+from actions.reading import pick
+from actions.slots import Room, choose_slot, offer_again, slot_title
+from actions.turn import Turn
+from actions.visit_words import document_of, title_of, wording_at
+from crm_bridge.company.visits import VisitService
+from crm_bridge.visits import VisitView
+
+CITIES = 5
+VISIT = "visit"  # the question
+
+
+class BookAppointment(Dialogue):
+    """Finds a free time near the wished one and books it."""
+
+    name = "book_appointment"
+
+    async def tell(self, talk: Talk) -> None:
+        if (service := await self._service(talk)) is None:
+            return
+        place = await self._place(talk, service)
+        room = Room(service.slots, place)
+        slot = await choose_slot(talk, room)
+        if slot is None:
+            talk.say("utter_no_slots", "human_agent")
+            return
+        operations = self.services.visit_operations
+        note = talk.task.text[:500] or None
+        done = await talk.do("book", lambda key: operations.book(key, talk.customer_id, slot.id, note))
+        if not done["done"]:
+            await offer_again(talk, room, "utter_slot_taken")
+        words = wording_at(talk, place)
+        visit = VisitView(done["id"], slot.service, place, slot.starts_at, slot.ends_at)
+        await document_of(
+            talk,
+            "utter_visit_booked",
+            visit,
+            "reschedule_appointment",
+            "cancel_appointment",
+            service=service.title.to(talk.words.language),
+            when=slot_title(words, slot),
+            place=place,
+        )
+
+    async def _service(self, talk: Talk) -> VisitService | None:
+        """What the customer comes for; None: nothing can be booked, which has been said."""
+        rules = self.services.company.visits
+        bookable = [one for one in rules.services if await self._places(one)]
+        if not bookable:
+            talk.say("utter_no_slots", "human_agent")
+            return None
+        named = [one for one in bookable if _speaks_of(talk.task.text, one)]
+        if len(named) == 1 or len(bookable) == 1:
+            talk.known("service", (named or bookable)[0].key)
+        options = [Option(one.key, one.title.to(talk.words.language)) for one in bookable]
+        key = await talk.choose(
+            "service",
+            "utter_choose_service",
+            options,
+            "human_agent",
+            read=lambda turn: next((one.key for one in bookable if _speaks_of(turn.text, one)), None),
+        )
+        return rules.service(key)
+
+    async def _place(self, talk: Talk, service: VisitService) -> str:
+        """Where the visit is to be: the named city, the customer's own, or the one chosen."""
+        places = await self._places(service)
+        talk.task.bound["place"] = "city"
+        offered = places
+        if not talk.has("place") and not talk.reopened("place"):
+            named = talk.details.get("city")
+            city = named or await self.services.visits.city_of(talk.customer_id)
+            offered = [place for place in places if _city(place) == city] or places
+            if len(offered) == 1:
+                talk.known("place", offered[0])
+            elif named and offered is places:
+                talk.say("utter_no_visits_there", city=named)
+
+        def meant(turn: Turn) -> str | None:
+            city = turn.entities.get("city")
+            there = [place for place in places if _city(place) == city]
+            return there[0] if there else pick(turn.text, [(place, place) for place in places])
+
+        options = [Option(place, place) for place in offered[:CITIES]]
+        return await talk.choose(
+            "place", "utter_choose_place", options, "human_agent", read=meant, entity="city"
+        )
+
+    async def _places(self, service: VisitService) -> list[str]:
+        now, lead = self.services.clock.now(), self.services.company.visits.lead
+        return await self.services.visits.places(service.slots, now + lead)
+
+
+class RescheduleAppointment(Dialogue):
+    """Moves a visit to another free time at the same place."""
+
+    name = "reschedule_appointment"
+
+    async def tell(self, talk: Talk) -> None:
+        if (visit := await choose_visit(talk)) is None:
+            return
+        operations = self.services.visit_operations
+        if not talk.has("move") and not operations.may_change(visit.starts_at):
+            talk.say("utter_visit_too_late", "human_agent", when=_when(talk, visit))
+            return
+        room = Room((visit.service,), visit.place, taken_at=visit.starts_at)
+        slot = await choose_slot(talk, room)
+        if slot is None:
+            talk.say("utter_no_slots", "human_agent")
+            return
+        done = await talk.do("move", lambda key: operations.move(key, talk.customer_id, visit.id, slot.id))
+        if done["done"]:
+            moved = VisitView(visit.id, slot.service, slot.place, slot.starts_at, slot.ends_at)
+            when = slot_title(wording_at(talk, slot.place), slot)
+            await document_of(talk, "utter_visit_moved", moved, when=when, place=slot.place)
+        elif done["late"]:
+            talk.say("utter_visit_too_late", "human_agent", when=_when(talk, visit))
+        else:
+            await offer_again(talk, room, "utter_slot_taken")
+
+
+class CancelAppointment(Dialogue):
+    """Cancels a visit after asking whether it really shall be."""
+
+    name = "cancel_appointment"
+
+    async def tell(self, talk: Talk) -> None:
+        if (visit := await choose_visit(talk)) is None:
+            return
+        operations = self.services.visit_operations
+        if not talk.has("cancel") and not operations.may_change(visit.starts_at):
+            talk.say("utter_visit_too_late", "human_agent", when=_when(talk, visit))
+            return
+        values = {"service": title_of(talk, visit.service), "when": _when(talk, visit), "place": visit.place}
+        sure = await talk.confirm(
+            "sure",
+            "utter_visit_cancel_confirm",
+            "reschedule_appointment",
+            yes="button.cancel_visit",
+            no="button.keep_visit",
+            **values,
+        )
+        if not sure:
+            talk.say("utter_visit_kept", "reschedule_appointment", when=values["when"])
+            return
+        done = await talk.do("cancel", lambda key: operations.cancel(key, talk.customer_id, visit.id))
+        if done["done"]:
+            talk.say("utter_visit_cancelled", "book_appointment", when=values["when"])
+        else:
+            talk.say("utter_visit_too_late", "human_agent", when=values["when"])
+
+
+async def choose_visit(talk: Talk) -> VisitView | None:
+    """The visit that is meant; None when there is none, which has been said."""
+    visits = await talk.services.visits.of_customer(talk.customer_id, talk.services.clock.now())
+    if not visits:
+        talk.say("utter_no_visits", "book_appointment", "human_agent")
+        return None
+    if len(visits) == 1:
+        talk.known(VISIT, str(visits[0].id))
+    options = [Option(str(one.id), f"{title_of(talk, one.service)}, {_when(talk, one)}") for one in visits]
+    key = await talk.choose(VISIT, "utter_choose_visit", options[:CITIES], "human_agent")
+    return next((one for one in visits if str(one.id) == key), visits[0])
+
+
+def _when(talk: Talk, visit: VisitView) -> str:
+    words = wording_at(talk, visit.place)
+    return words.text("slot.title", day=words.day(visit.starts_at), time=words.time(visit.starts_at))
+
+
+def _speaks_of(text: str, service: VisitService) -> bool:
+    return any(word.startswith(service.words) for word in text.lower().replace("ё", "е").split())
+
+
+def _city(place: str) -> str:
+    return place.partition(",")[0]

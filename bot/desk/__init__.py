@@ -1,0 +1,1 @@
+"""The console where people answer customers."""

@@ -1,0 +1,127 @@
+"""Who gets in, and what a stranger, a colleague and another site cannot do."""
+
+import re
+from datetime import timedelta
+
+import pyotp
+import pytest
+
+from tests.desk.conftest import PASSWORD, Browser, Console
+
+ROLES = ("anna", "boris", "vera")
+# Page or deed → who may. Direct requests included: the menu is no lock.
+TABLE = {
+    ("GET", "/desk"): {"anna", "boris"},
+    ("GET", "/desk/list/queue"): {"anna", "boris"},
+    ("GET", "/desk/list/all"): {"anna", "boris"},
+    ("GET", "/desk/c/{chat}"): {"anna", "boris"},
+    ("GET", "/desk/c/{chat}/log"): {"anna", "boris"},
+    ("POST", "/desk/c/{chat}/take"): {"anna", "boris"},
+    ("POST", "/desk/c/{chat}/answer"): {"anna", "boris"},
+    ("POST", "/desk/c/{chat}/typing"): {"anna", "boris"},
+    ("POST", "/desk/c/{chat}/hand_back"): {"anna", "boris"},
+    ("POST", "/desk/c/{chat}/resolve"): {"anna", "boris"},
+    ("GET", "/staff/account"): {"anna", "boris", "vera"},
+}
+
+
+@pytest.mark.parametrize(("method", "path"), TABLE, ids=str)
+async def test_every_page_and_deed_is_for_those_who_may(
+    console: Console, agent: Browser, method: str, path: str
+) -> None:
+    chat = await console.waiting()
+    for login in (None, *ROLES):
+        browser = await agent(login)
+        address = path.replace("{chat}", chat)
+        form = {"epoch": "0", "text": "…", "client_id": "x"}
+        status, _ = await (browser.get(address) if method == "GET" else browser.post(address, **form))
+        if login is None:
+            assert status in (303, 401), login
+        elif login in TABLE[method, path]:
+            assert status not in (303, 401, 403), login
+        else:
+            assert status == 403, login
+
+
+async def test_a_wrong_password_and_an_unknown_login_look_the_same(agent: Browser) -> None:
+    browser = await agent()
+    assert await browser.logs_in("anna", "a wrong password") == 422
+    assert await browser.logs_in("nobody", "a wrong password") == 422
+    assert (await browser.get("/desk"))[0] == 303
+
+
+async def test_guessing_is_ended_after_five_tries_for_a_while(console: Console, agent: Browser) -> None:
+    browser = await agent()
+    for _ in range(5):
+        assert await browser.logs_in("anna", "a wrong password") == 422
+    assert await browser.logs_in("anna") == 429
+    console.clock.advance(timedelta(minutes=16))
+    assert await browser.logs_in("anna") == 303
+
+
+async def test_the_second_factor_is_asked_for_and_a_code_counts_once(
+    console: Console, agent: Browser
+) -> None:
+    anna = await agent("anna")
+    _, page = await anna.post("/staff/account/second-factor")
+    secret = re.search(r"<code>(\w+)</code>", page)
+    assert secret
+    totp = pyotp.TOTP(secret[1])
+    code = totp.at(console.clock.now())
+    assert (await anna.post("/staff/account/second-factor/confirm", code="000000"))[0] == 422
+    assert (await anna.post("/staff/account/second-factor/confirm", code=code))[0] == 303
+
+    again = await agent("anna")
+    assert (await again.get("/desk"))[0] == 303, "the password alone is not enough"
+    assert (await again.post("/staff/second-factor", code=code))[0] == 422, "the code was used already"
+    console.clock.advance(timedelta(seconds=30))
+    fresh = totp.at(console.clock.now())
+    assert (await again.post("/staff/second-factor", code=fresh))[0] == 303
+    assert (await again.get("/desk"))[0] == 200
+
+
+async def test_another_site_cannot_act_for_an_agent(console: Console, agent: Browser) -> None:
+    chat = await console.waiting()
+    anna = await agent("anna")
+    for token in ("", "guessed"):
+        status, _ = await anna.post(f"/desk/c/{chat}/take", csrf=token, epoch="1")
+        assert status == 403
+    assert (await console.conversation(chat)).agent_id is None
+
+
+async def test_after_the_log_in_one_stays_on_this_site(agent: Browser) -> None:
+    browser = await agent()
+    for target, lands in (
+        ("/desk?view=all", "/desk?view=all"),
+        ("//evil.example", "/desk"),
+        ("https://e.org", "/desk"),
+    ):
+        form = {"login": "anna", "password": PASSWORD}
+        async with browser.http.post(
+            f"{browser.url}/staff/login", params={"to": target}, data=form, allow_redirects=False
+        ) as answer:
+            assert answer.headers["Location"] == lands
+
+
+async def test_a_session_ends_by_itself_by_hand_and_with_the_account(
+    console: Console, agent: Browser
+) -> None:
+    anna = await agent("anna")
+    console.clock.advance(timedelta(hours=13))
+    assert (await anna.get("/desk"))[0] == 303
+    anna = await agent("anna")
+    assert (await anna.post("/staff/logout"))[0] == 303
+    assert (await anna.get("/desk"))[0] == 303
+    anna = await agent("anna")
+    [account] = [one for one in await console.accounts.all() if one.login == "anna"]
+    await console.accounts.disable(account.id, "tests")
+    assert (await anna.get("/desk"))[0] == 303
+    assert await anna.logs_in("anna") == 422
+
+
+async def test_a_new_password_ends_the_other_sessions(agent: Browser) -> None:
+    here, there = await agent("anna"), await agent("anna")
+    status, _ = await here.post("/staff/account/password", old=PASSWORD, new="another long one")
+    assert status == 200
+    assert (await there.get("/desk"))[0] == 303
+    assert (await here.get("/desk"))[0] == 200
