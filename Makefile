@@ -19,7 +19,7 @@ ENGINE_PROJECT := $(if $(filter tensorflow,$(ENGINE)),bot/engine/tensorflow,bot/
 ENGINE_READY := .venv-engine/.ready-$(ENGINE)-$(ENCODER)
 ARGS ?=
 
-.PHONY: help setup run train test test-fast lint format bench bench-nlu rasa screenshots doctor clean migration
+.PHONY: help setup run train test test-faults test-fast lint format bench bench-delivery bench-nlu bench-crm crm-real rasa screenshots doctor clean migration
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: setup scripts/.browser ## the whole test suite
 	$(APP)/python -m pytest $(ARGS)
 	$(ENGINE_PYTHON) -m pytest -c bot/engine/pytest.ini tests/engine tests/nlu $(ARGS)
 
+test-faults: setup ## ten thousand messages while processes are killed and the database goes away; minutes
+	ZABOTA_FAULT_MESSAGES=$${ZABOTA_FAULT_MESSAGES:-10000} $(APP)/python -m pytest tests/faults -s $(ARGS)
+
 lint: setup ## style, types, catalogues
 	$(APP)/ruff check .
 	$(APP)/ruff format --check .
@@ -49,8 +52,17 @@ format: setup ## let ruff put the code in order
 bench: setup ## measure, and print the goals beside the figures
 	$(APP)/python -m bench.foundation
 
+bench-delivery: setup ## messages in and out: acknowledgement, rates, latency, linear growth
+	$(APP)/python -m bench.delivery
+
 bench-nlu: setup ## the published benchmarks of understanding: make bench-nlu DATA=folder
 	$(APP)/python -m bench.nlu $(DATA) $(ARGS)
+
+bench-crm: setup ## profile, timeline and import with a million customers, both databases; ten minutes
+	$(APP)/python -m bench.crm --customers 1000000 --imported 1000000 $(ARGS)
+
+crm-real: setup .venv-crm/.ready ## keep in step with a real BottleCRM, killed now and then; seven minutes
+	$(APP)/python -m tests.real.bottlecrm $(ARGS)
 
 rasa: setup ## Rasa's own commands: make rasa ARGS="test nlu"
 	@$(ENGINE_PYTHON) -m bot.engine.cli $(ARGS)
@@ -65,7 +77,7 @@ migration: setup ## write a migration from the models: make migration ARGS="add 
 	@$(APP)/python -m scripts.migration "$(ARGS)"
 
 clean: ## remove environments, caches and trained models; data in var/ stays
-	rm -rf .venv .venv-engine .tools .mypy_cache .ruff_cache .pytest_cache .rasa models/*.tar.gz models/registry.json
+	rm -rf .venv .venv-engine .venv-crm .tools .mypy_cache .ruff_cache .pytest_cache .rasa models/*.tar.gz models/registry.json
 
 .tools/bin/uv:
 	@echo "uv is not installed: putting uv $(UV_VERSION) into .tools"
@@ -76,6 +88,12 @@ clean: ## remove environments, caches and trained models; data in var/ stays
 	@python=$${PYTHON_APP:-$$(scripts/find-python 3.12 3.11 3.13)} && \
 	 echo "Building the application's environment with $$($$python --version) ..." && \
 	 UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv $(UV) sync --quiet --frozen --no-python-downloads --python "$$python"
+	@touch $@
+
+.venv-crm/.ready: tests/real/bottlecrm/requirements.txt | $(UV)
+	@python=$$(scripts/find-python 3.12 3.13) && echo "Installing BottleCRM ..." && \
+	 $(UV) venv --quiet --clear --no-python-downloads --python "$$python" .venv-crm && \
+	 $(UV) pip install --quiet --require-hashes --python .venv-crm -r $<
 	@touch $@
 
 $(ENGINE_READY): $(ENGINE_PROJECT)/pyproject.toml $(ENGINE_PROJECT)/uv.lock | $(UV)

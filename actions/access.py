@@ -33,7 +33,7 @@ class RegistrationProblem(Dialogue):
             talk.say("utter_sign_up", "registration_problem", "human_agent", told=told)
             return
         if await talk.confirm("helped", "utter_sign_up_try", "human_agent", **_HELPED, told=told):
-            talk.say("utter_glad_it_works", "capabilities")
+            talk.say("utter_access_works", "capabilities")
         else:
             talk.hand_over("utter_access_person", f"sign_up:{trouble}")
 
@@ -59,7 +59,7 @@ class RecoverPassword(Dialogue):
             talk.say("utter_sign_in_staff", told=told)
             talk.hand_over("utter_access_person", f"sign_in:{trouble}")
         if await talk.confirm("helped", "utter_sign_in_try", "human_agent", **_HELPED, told=told):
-            talk.say("utter_glad_it_works", "capabilities")
+            talk.say("utter_access_works", "capabilities")
         else:
             talk.hand_over("utter_access_person", f"sign_in:{trouble}")
 

@@ -1,40 +1,28 @@
-"""What customers say instead of pressing a button, by question. The words are in `answers.yml`."""
+"""Answers that need not be asked for, because the customer has given them already."""
 
 from collections.abc import Sequence
-from typing import Any
-
-import yaml
 
 from actions.dialogue import Talk, Value
+from actions.hints import hints
 from actions.turn import Turn
-from actions.wording import HERE
-from crm_bridge.company.words import Note, speaks_of
+from crm_bridge.company.words import Note
 
-_CATALOGUE: dict[str, dict[str, list[list[str]]]] = yaml.safe_load(
-    (HERE / "answers.yml").read_text(encoding="utf-8")
-)
 NOTES = 2  # said at most of one message
 
 
-def meant(question: str, text: str) -> str | None:
-    """The answer that a text speaks of; the first one in the catalogue counts."""
-    found = (key for key, lines in _CATALOGUE[question].items() if speaks_of(text, _frozen(lines)))
-    return next(found, None)
+def reader(question: str) -> "HintReader":
+    """A reader that finds the answer in what the message hints at."""
+    return HintReader(question)
 
 
-def reader(question: str) -> "MeantReader":
-    """A reader that finds the answer by `meant`."""
-    return MeantReader(question)
-
-
-class MeantReader:
+class HintReader:
     """Takes the answer that the message speaks of."""
 
     def __init__(self, question: str) -> None:
         self._question = question
 
     def __call__(self, turn: Turn) -> str | None:
-        return meant(self._question, turn.text)
+        return hints(self._question, turn.text)
 
 
 def suggest(talk: Talk, question: str, value: Value | None) -> None:
@@ -52,7 +40,3 @@ def notes_on(talk: Talk, notes: Sequence[Note]) -> str:
 def paragraphs(*parts: str) -> str:
     """Lines that have something in them."""
     return "\n".join(part for part in parts if part)
-
-
-def _frozen(lines: Any) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(line) for line in lines)

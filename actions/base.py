@@ -122,7 +122,7 @@ class PersonalAction(ZabotaAction):
     async def answer(self, turn: Turn, say: Say) -> list[Event]:
         caller = await self.caller(turn)
         if caller.proven_customer_id is None:
-            return ask_who_it_is(turn, self.name, turn.entities)
+            return ask_who_it_is(turn, self.name, turn.entities, turn.text)
         return await self.serve(turn, say, caller, caller.proven_customer_id, dict(turn.entities))
 
     @abstractmethod
@@ -136,9 +136,14 @@ class PersonalAction(ZabotaAction):
         """
 
 
-def ask_who_it_is(turn: Turn, request: str, details: Mapping[str, str]) -> list[Event]:
-    """Keep the request for later and start the identification, unless it is already going on."""
-    pending = slot("pending_request", {"action": request, "details": dict(details)})
+def ask_who_it_is(turn: Turn, request: str, details: Mapping[str, str], text: str) -> list[Event]:
+    """Keep the request for later and start the identification, unless it is already going on.
+
+    Args:
+        details: entities of the message in which it was asked.
+        text: that message.
+    """
+    pending = slot("pending_request", {"action": request, "details": dict(details), "text": text})
     if turn.form == IDENTIFICATION:
         return [pending]
     return [*forget_identification(), pending, slot(REQUESTED, None), follow_up(IDENTIFICATION)]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from actions.dialogue import Option, Talk
 from actions.turn import Turn
@@ -16,21 +17,25 @@ NUMBER = re.compile(r"[\w-]*\d[\w-]*")
 
 
 async def choose_order(
-    talk: Talk, suits: Callable[[OrderView], bool], *, or_newest: bool = False
+    talk: Talk,
+    suits: Callable[[OrderView], bool],
+    *,
+    otherwise: Callable[[OrderView], bool] = attrgetter("is_open"),
+    or_newest: bool = False,
 ) -> OrderView | None:
     """The order that the matter is about; None when there is none, which has been said.
 
     Args:
-        suits: orders that come into question when none is named; when none suits, open ones do, then all.
-        or_newest: when all are closed, the newest one is meant.
+        suits: orders that come into question when none is named; when none suits, `otherwise`, then all.
+        or_newest: when neither suits, the newest one is meant.
     """
     orders = await talk.services.orders.of_customer(talk.customer_id)
     if not orders:
         talk.say("utter_no_orders", "human_agent")
         talk.offer("human_agent")
         return None
-    open_ones = [order for order in orders if order.is_open]
-    candidates = [order for order in orders if suits(order)] or open_ones or orders
+    second = [order for order in orders if otherwise(order)]
+    candidates = [order for order in orders if suits(order)] or second or orders
     if not talk.has(ORDER) and not talk.reopened(ORDER):
         _take_for_granted(talk, orders, candidates)
         if or_newest and not talk.has(ORDER) and candidates is orders:

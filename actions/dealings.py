@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Self
 
-import bot.tables  # noqa: F401 - an export must know every table, or it would pass it over
-from bot.gateway.privacy import GatewayStore
 from core.media import MediaStore
 from core.settings import Settings
 from crm_bridge.company import Company
@@ -55,8 +53,6 @@ class Dealings:
     ) -> Self:
         """Everything over the database of the operations."""
         db, clock = operations.db, operations.clock
-        stores = Stores()
-        stores.register(GatewayStore())
         customers = Customers(clock, Arrivals(Proposals(db, clock)))
         messages = MessageOperations(operations, Consents(db, clock), rules.messages)
         cases = Cases(operations, rules.cases)
@@ -71,5 +67,18 @@ class Dealings:
             accounts=AccountOperations(operations, customers),
             contact_changes=ContactChanges(operations, customers, notices, settings.pepper),
             messages=messages,
-            privacy=PrivacyOperations(operations, stores, media, cases, messages, rules.privacy),
+            privacy=PrivacyOperations(operations, every_store, media, cases, messages, rules.privacy),
         )
+
+
+def every_store() -> Stores:
+    """Every place where something about a person may lie.
+
+    It is imported when somebody wants their data: that is the whole gateway, and nothing else here needs it.
+    """
+    import bot.tables  # noqa: F401 - a table that is not known would be passed over
+    from bot.gateway.privacy import GatewayStore
+
+    stores = Stores()
+    stores.register(GatewayStore())
+    return stores

@@ -192,6 +192,11 @@ class Talk:
         """Whether there is an answer already."""
         return question in self.task.facts
 
+    def reopen(self, question: str) -> None:
+        """Forget an answer or a deed, and everything that came after it: the story goes on from there."""
+        self.task.forget(question)
+        self.task.asked = None
+
     def reopened(self, question: str) -> bool:
         """Whether the customer wants another answer than the one that suggested itself."""
         return question in self.task.reopened

@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from actions.dialogue import Talk
+from actions.dialogue import ANSWER, Reader, Talk
+from actions.reading import words_of
+from actions.turn import NO_MATCH, Turn
 from crm_bridge.models import TicketKind, TicketPriority
 
 
@@ -38,3 +40,22 @@ async def file_case(
         ),
     )
     return {"case": opened["number"], "due": talk.words.by(datetime.fromisoformat(opened["due"]))}
+
+
+ANSWERING = NO_MATCH | {
+    "affirm",
+    "deny",
+    "complaint",
+    ANSWER,
+}  # a question of such an intent is none of its own
+
+
+def telling(talk: Talk, least: int) -> Reader[str]:
+    """A reader of what the customer tells in their own words; a question about another matter is none."""
+    in_words, own = words_of(least), talk.task.dialogue
+
+    def read(turn: Turn) -> str | None:
+        other_matter = turn.intent not in ANSWERING and turn.intent != own
+        return None if other_matter and "?" in turn.text else in_words(turn)
+
+    return read

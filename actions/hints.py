@@ -1,4 +1,4 @@
-"""What kind of a matter a message is about, when its own words say so: «списали дважды», "lost my receipt"."""
+"""What kind of a matter a message is about, when its own words say so: «списали дважды», "my receipt"."""
 
 from typing import Any
 
@@ -21,7 +21,9 @@ class Hints:
 
     def __call__(self, question: str, text: str) -> str | None:
         """The answer that a text gives, or None."""
-        return next((answer for answer, lines in self._lines[question].items() if speaks_of(text, lines)), None)
+        return next(
+            (answer for answer, lines in self._lines[question].items() if speaks_of(text, lines)), None
+        )
 
 
 def _load() -> Any:

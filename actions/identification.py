@@ -4,6 +4,7 @@ The form asks for two slots. They hold what was said in it and are cleared at it
 verified stands in the CRM bridge and nowhere else.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +38,7 @@ from crm_bridge.verification import (
 
 CONTACT, CODE = "identification_contact", "identification_code"
 MASKED, NOTE = "identification_masked", "identification_note"
+NEW_CONTACT = {"action_edit_profile"}  # a contact in these requests is not on the profile yet
 CODE_LENGTH, PHONE_DIGITS = 6, 7
 PRESSED = {"resend_code": Wish.RESEND, "change_contact": Wish.CHANGE}
 WITHIN = NO_MATCH | {"affirm"}  # no matter of their own: in the form they miss its question
@@ -72,7 +74,9 @@ class ValidateIdentification(ZabotaAction):
         return [_note("failed")]
 
     async def _start(self, turn: Turn) -> list[Event]:
-        if contact := _contact(turn):
+        pending: dict[str, Any] = turn.slots.get("pending_request") or {}
+        names_a_new_one = pending.get("action") in NEW_CONTACT
+        if not names_a_new_one and (contact := _contact(turn)):
             return await self._request(turn, contact, "sent")
         return [_note("start")]
 
@@ -172,7 +176,8 @@ class AfterIdentification(ZabotaAction):
             say("utter_what_else", "track_order", "human_agent")
             return forget_identification()
         customer_id, details = caller.proven_customer_id, dict(pending.get("details") or {})
-        events = await request.serve(turn, say, caller, customer_id, details)
+        asked = replace(turn, text=pending.get("text", ""), entities=details)  # and not the code
+        events = await request.serve(asked, say, caller, customer_id, details)
         return [*forget_identification(), *events]
 
     def failed(self, turn: Turn, say: Say) -> list[Event]:

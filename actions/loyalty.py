@@ -42,7 +42,9 @@ class LoyaltyPoints(Dialogue):
 
     def _standing(self, talk: Talk, account: AccountView) -> list[str]:
         words, rules = talk.words, self.services.company.loyalty
-        lines = [words.text("points.balance", points=words.count("points", account.balance), card=account.number)]
+        lines = [
+            words.text("points.balance", points=words.count("points", account.balance), card=account.number)
+        ]
         worth = rules.worth.get(account.currency or "")
         if worth and account.balance:
             value = words.money(Money(worth * account.balance, account.currency or ""))

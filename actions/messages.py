@@ -103,7 +103,7 @@ class NotificationsOptIn(Dialogue):
         reached = {WRITES[contact.kind] for contact in profile.contacts} | set(profile.channels)
         words = talk.words
         options = [
-            Option(one.key, words.text("messages.option", where=one.where.to(words.language)))
+            Option(one.key, _capital(one.where.to(words.language)))
             for one in self.services.company.messages.channels
             if one.key in reached
         ]
@@ -116,3 +116,7 @@ class NotificationsOptIn(Dialogue):
 def _channel(channels: Sequence[Channel], text: str) -> Channel | None:
     """The channel that a message speaks of."""
     return next((one for one in channels if speaks_of(text, one.about)), None)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

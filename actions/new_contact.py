@@ -14,6 +14,10 @@ from crm_bridge.verification import read_code
 
 RESEND, OTHER = "resend", "other"  # answers to the question for the code that are no code
 BESIDE = "beside"  # the new contact replaces none
+ASK = {  # the question and how it is repeated, by what is changed
+    "phone": ("utter_profile_new_phone", "utter_profile_new_phone_again"),
+    "email": ("utter_profile_new_email", "utter_profile_new_email_again"),
+}
 CODE_LENGTH, FEW_LETTERS = 6, 6
 
 
@@ -29,9 +33,9 @@ async def change_contact(talk: Talk, field: str) -> None:
             return
         code = await _code(talk, contact)
         if code == RESEND:
-            talk.task.forget("send")
+            talk.reopen("send")
         elif code == OTHER:
-            talk.task.forget("contact")
+            talk.reopen("contact")
         else:
             change = Change(contact, None if replaces == BESIDE else replaces)
             await _check(talk, change, code)
@@ -49,10 +53,10 @@ async def _contact(talk: Talk, field: str) -> Contact:
 
     value = await talk.ask(
         "contact",
-        f"utter_profile_new_{field}",
+        ASK[field][0],
         read,
         "human_agent",
-        again=f"utter_profile_new_{field}_again",
+        again=ASK[field][1],
     )
     found = read_contact(value)
     assert found is not None  # it was read before it became a fact

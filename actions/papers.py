@@ -2,9 +2,8 @@
 
 from actions.choosing import choose_order
 from actions.dialogue import Dialogue, Option, Talk
-from actions.filing import file_case
+from actions.filing import file_case, telling
 from actions.hints import hints
-from actions.reading import words_of
 from actions.say import Button
 from actions.turn import Turn
 from crm_bridge.documents.issuing import NothingPaid
@@ -32,7 +31,9 @@ class GetInvoice(Dialogue):
             return
         issued = await talk.do("issue", lambda key: self._issue(key, talk.customer_id, order, kind))
         if issued == UNPAID:
-            talk.say("utter_receipt_unpaid", _other(talk, order, "invoice"), "human_agent", number=order.number)
+            talk.say(
+                "utter_receipt_unpaid", _other(talk, order, "invoice"), "human_agent", number=order.number
+            )
             return
         media = {"key": issued["key"], "name": issued["name"], "type": issued["type"]}
         other = "invoice" if kind == "receipt" else "accounting"
@@ -59,7 +60,7 @@ class GetInvoice(Dialogue):
 
     async def _accounting(self, talk: Talk) -> None:
         """Delivery notes, acts, VAT invoices: what is needed is written down for the accountants."""
-        details = await talk.ask("details", "utter_paper_details", words_of(DETAILS), "human_agent")
+        details = await talk.ask("details", "utter_paper_details", telling(talk, DETAILS), "human_agent")
         subject = talk.words.text("case.papers")
         text = talk.words.text("case.papers.text", details=details, said=talk.task.text)
         opened = await file_case(

@@ -2,9 +2,8 @@
 
 from actions.choosing import choose_order
 from actions.dialogue import Dialogue, Option, Talk
-from actions.filing import file_case
+from actions.filing import file_case, telling
 from actions.hints import hints
-from actions.reading import words_of
 from actions.turn import Turn
 from crm_bridge.models import TicketKind, TicketPriority
 from crm_bridge.orders import OrderView
@@ -54,7 +53,7 @@ class PaymentIssue(Dialogue):
         if order is None:
             return
         payments = await self.services.dealings.payments.of_order(talk.customer_id, order.number)
-        finding = examine(payments, order.total, self.services.company.payment.twice_within)
+        finding = examine(payments, order.total)
         if kind == "twice" or finding is Finding.TWICE:
             await self._charged_twice(talk, order, payments, finding)
         elif kind == "uncredited" and finding not in SETTLED:
@@ -93,7 +92,7 @@ class PaymentIssue(Dialogue):
         payments: list[PaymentSeen] | None = None,
     ) -> None:
         """Ask what the bank says, and let people look for the money."""
-        details = await talk.ask("details", "utter_payment_details", words_of(DETAILS), "human_agent")
+        details = await talk.ask("details", "utter_payment_details", telling(talk, DETAILS), "human_agent")
         text = talk.words.text(
             "case.payment.told", seen=self._lines(talk, payments or []), details=details, said=talk.task.text
         )
@@ -134,7 +133,8 @@ class PaymentIssue(Dialogue):
             words.text(
                 "payment.line",
                 amount=words.money(one.amount),
-                method=words.text(f"method.{one.method}") + (f" •••• {one.last_four}" if one.last_four else ""),
+                method=words.text(f"method.{one.method}")
+                + (f" •••• {one.last_four}" if one.last_four else ""),
                 at=words.at(one.at),
                 state=words.text(f"payment.{one.state}"),
             )

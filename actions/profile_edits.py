@@ -3,10 +3,9 @@
 import re
 
 from actions.dialogue import Dialogue, Option, Talk
-from actions.filing import file_case
+from actions.filing import file_case, telling
 from actions.hints import hints
 from actions.new_contact import change_contact
-from actions.reading import words_of
 from actions.turn import Turn
 from crm_bridge.models import TicketKind
 
@@ -16,7 +15,8 @@ LANGUAGES = {"ru": "Русский", "en": "English"}  # each in its own words
 DETAILS = 3  # letters of an answer that tells anything
 _NAME = re.compile(r"[^\W\d_]+(?:[-' ’][^\W\d_]+){0,3}")
 _LEAD_IN = re.compile(
-    r"^(?:меня зовут|запишите|исправьте на|теперь я|теперь|на|я|город|my name is|i am|i'm|change it to|it's|to)\s+",
+    r"^(?:меня зовут|запишите|исправьте на|теперь я|теперь|на|я|город"
+    r"|my name is|i am|i'm|change it to|it's|to)\s+",
     re.IGNORECASE,
 )
 
@@ -55,7 +55,12 @@ class EditProfile(Dialogue):
             talk.known("value", city)
         what = talk.words.text(f"profile.{field}")
         value = await talk.ask(
-            "value", "utter_profile_value", _read_name, "human_agent", again="utter_profile_value_again", what=what
+            "value",
+            "utter_profile_value",
+            _read_name,
+            "human_agent",
+            again="utter_profile_value_again",
+            what=what,
         )
         sure = await talk.confirm(
             "sure",
@@ -77,7 +82,7 @@ class EditProfile(Dialogue):
         talk.say("utter_profile_changed", "edit_profile", what=what, value=shown)
 
     async def _other(self, talk: Talk) -> None:
-        details = await talk.ask("details", "utter_profile_details", words_of(DETAILS), "human_agent")
+        details = await talk.ask("details", "utter_profile_details", telling(talk, DETAILS), "human_agent")
         text = talk.words.text("case.profile.text", details=details, said=talk.task.text)
         opened = await file_case(talk, TicketKind.REQUEST, talk.words.text("case.profile"), text)
         talk.say("utter_profile_case", "human_agent", **opened)
@@ -98,7 +103,7 @@ def _read_name(turn: Turn) -> str | None:
     if turn.intent in ("human_agent", "goodbye", "deny", "affirm"):
         return None
     text = turn.entities.get("person") or turn.entities.get("city") or turn.text
-    text = _LEAD_IN.sub("", text.strip(" .!,«»\"")).strip()
+    text = _LEAD_IN.sub("", text.strip(' .!,«»"')).strip()
     if not _NAME.fullmatch(text) or len(text) > 100:
         return None
     return re.sub(r"[^\W\d_]+", _capital, text) if text in (text.lower(), text.upper()) else text

@@ -31,7 +31,7 @@ class PromoCode(Dialogue):
         if not talk.has("code"):
             notes = [note.text.to(language) for note in rules.notes if note.suits(talk.task.text)][:NOTES]
             kind = hints("promo_code", talk.task.text)
-            if notes or kind or not talk.task.text:
+            if notes or kind != "fails":
                 self._tell_codes(talk, [*notes, rules.where.to(language)] if kind == "where" else notes)
                 return
         code = await talk.ask("code", "utter_promo_which", _read_code, "human_agent", entity=CODE)
@@ -109,7 +109,9 @@ def _read_code(turn: Turn) -> str | None:
     if named := turn.entities.get(CODE):
         return named
     text = turn.text.strip(" .!«»\"'")
-    return text if _ONE_WORD.fullmatch(text) and turn.intent not in ("deny", "affirm", "human_agent") else None
+    return (
+        text if _ONE_WORD.fullmatch(text) and turn.intent not in ("deny", "affirm", "human_agent") else None
+    )
 
 
 def _try(promotion: Promotion) -> Button:
@@ -128,7 +130,9 @@ def _conditions(talk: Talk, promotion: Promotion, buyer: Buyer | None) -> str:
     if promotion.minimum:
         told.append(talk.words.text("promo.if_minimum", minimum=_minimum(talk, promotion)))
     if promotion.ends:
-        noon = datetime(promotion.ends.year, promotion.ends.month, promotion.ends.day, 12, tzinfo=ZoneInfo("UTC"))
+        noon = datetime(
+            promotion.ends.year, promotion.ends.month, promotion.ends.day, 12, tzinfo=ZoneInfo("UTC")
+        )
         told.append(talk.words.text("promo.if_ends", ends=talk.words.until(noon)))
     if promotion.first_order_only and buyer is None:
         told.append(talk.words.text("promo.if_first"))

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 
 from rapidfuzz import fuzz, process
 
+from actions.emoji import Feeling, feeling_of
 from actions.phrases import Wish, phrases
-from actions.turn import Turn
+from actions.turn import NO_MATCH, Turn
 
+SURE = 0.8  # probability of an intent
 ALIKE = 82  # of 100: «пункт на Лесной» and «Пункт выдачи, ул. Лесная, 5»
+LONGEST_CHOICE = 5  # words: «давайте лучше второй вариант»; more tell something else
 SHORTEST = 3  # letters that may stand for a title
 _NUMBER = re.compile(r"\s*(?:№|#)?\s*(\d{1,2})[.)]?\s*")
 _WORD = re.compile(r"[^\W_]+")
@@ -49,7 +52,7 @@ def _position(text: str, count: int) -> int | None:
         at = int(number[1]) - 1
         return at if 0 <= at < count else None
     words = _WORD.findall(text.lower())
-    if not words or len(words) > 3:
+    if not words or len(words) > LONGEST_CHOICE or "?" in text:
         return None
     if any(word.startswith(_LAST) for word in words):
         return count - 1 if count else None
@@ -60,8 +63,10 @@ def _position(text: str, count: int) -> int | None:
 
 
 def yes_or_no(turn: Turn) -> str | None:
-    """`yes`, `no`, or None when the message is neither."""
-    return {"affirm": "yes", "deny": "no"}.get(turn.intent)
+    """`yes`, `no`, or None when the message is neither. A thumb is a word too."""
+    by_emoji = {Feeling.GLAD: "yes", Feeling.UPSET: "no"}
+    feeling = feeling_of(turn.text)
+    return by_emoji.get(feeling) if feeling else {"affirm": "yes", "deny": "no"}.get(turn.intent)
 
 
 def words_of(least: int = 1) -> "TextReader":
@@ -70,7 +75,7 @@ def words_of(least: int = 1) -> "TextReader":
 
 
 class TextReader:
-    """Takes the whole message, unless it asks for a person or says goodbye."""
+    """Takes the whole message, unless it leaves: a person, goodbye, «не надо», a sure question."""
 
     def __init__(self, least: int) -> None:
         self._least = least
@@ -78,6 +83,7 @@ class TextReader:
     def __call__(self, turn: Turn) -> str | None:
         text = turn.text.strip()
         leaves = turn.intent in ("human_agent", "goodbye") or phrases.wish(text) is Wish.CANCEL
+        leaves = leaves or ("?" in text and turn.intent not in NO_MATCH and turn.sureness >= SURE)
         if leaves or len(text) < self._least:
             return None
         return text

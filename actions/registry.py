@@ -2,9 +2,14 @@
 
 from rasa_sdk.executor import ActionExecutor
 
+from actions.access import RecoverPassword, RegistrationProblem
+from actions.addresses import ChangeDeliveryAddress
 from actions.base import ZabotaAction
-from actions.cancelling import CancelOrder
+from actions.cancelling import CancellationFee, CancelOrder
+from actions.clarifying import ABOUT_ORDERS, TECHNICAL, Clarify
+from actions.delivery import DeliveryOptions, DeliveryPeriod
 from actions.dialogue import Dialogue
+from actions.feedback import Complaint, LeaveReview, Praise, RateService
 from actions.identification import (
     AfterIdentification,
     AskCode,
@@ -12,13 +17,29 @@ from actions.identification import (
     StrayIdentification,
     ValidateIdentification,
 )
+from actions.loyalty import LoyaltyPoints
+from actions.messages import NotificationsOptIn, NotificationsOptOut
+from actions.order_changes import ChangeOrder
+from actions.ordering import PlaceOrder
 from actions.orders import DeliveryDelay, ListOrders, TrackOrder
-from actions.people import Complaint, HumanAgent, Topic
+from actions.papers import GetInvoice
+from actions.payments import PaymentIssue, PaymentMethods
+from actions.people import HumanAgent
+from actions.personal_data import PersonalDataRequest
+from actions.products import ProductAdvice, ProductAvailability
+from actions.profile_edits import EditProfile
+from actions.promotions import PromoCode
+from actions.refunds import RefundPolicy, TrackRefund
+from actions.returns import ReturnItem
 from actions.running import Begin, GoOn, Runner, StrayAnswer
 from actions.services import Services
-from actions.talk import ABOUT_ORDERS, Affirm, BotChallenge, Clarify, Greet
-
+from actions.stores import StoreInfo
+from actions.subscriptions import CancelSubscription, ManageSubscription
+from actions.talk import Affirm, BotChallenge, Greet, SmallTalk
+from actions.technical import TechnicalProblem
 from actions.visits import BookAppointment, CancelAppointment, RescheduleAppointment
+from actions.warranty import WarrantyRepair
+from actions.wrong_items import DamagedOrWrongItem
 
 
 def all_dialogues(services: Services) -> list[Dialogue]:
@@ -27,9 +48,41 @@ def all_dialogues(services: Services) -> list[Dialogue]:
         TrackOrder(services),
         DeliveryDelay(services),
         CancelOrder(services),
+        CancellationFee(services),
+        ChangeOrder(services),
+        PlaceOrder(services),
+        DeliveryOptions(services),
+        DeliveryPeriod(services),
+        ChangeDeliveryAddress(services),
+        ReturnItem(services),
+        TrackRefund(services),
+        RefundPolicy(services),
+        DamagedOrWrongItem(services),
+        WarrantyRepair(services),
+        PaymentMethods(services),
+        PaymentIssue(services),
+        GetInvoice(services),
+        PromoCode(services),
+        LoyaltyPoints(services),
+        RegistrationProblem(services),
+        RecoverPassword(services),
+        EditProfile(services),
+        PersonalDataRequest(services),
+        ManageSubscription(services),
+        CancelSubscription(services),
+        NotificationsOptOut(services),
+        NotificationsOptIn(services),
         BookAppointment(services),
         RescheduleAppointment(services),
         CancelAppointment(services),
+        TechnicalProblem(services),
+        ProductAvailability(services),
+        ProductAdvice(services),
+        StoreInfo(services),
+        Complaint(services),
+        Praise(services),
+        LeaveReview(services),
+        RateService(services),
     ]
 
 
@@ -53,12 +106,11 @@ def all_actions(services: Services) -> list[ZabotaAction]:
         AfterIdentification(services, [orders, *begins]),
         StrayIdentification(services),
         person,
-        Complaint(services),
-        Topic(services),
         Greet(services),
+        SmallTalk(services),
         BotChallenge(services),
         Affirm(services, {"human_agent": person} | served),
-        Clarify(services, {intent: served[intent] for intent in ABOUT_ORDERS}),
+        Clarify(services, {intent: served[intent] for intent in (*ABOUT_ORDERS, TECHNICAL)}),
     ]
 
 

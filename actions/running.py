@@ -38,7 +38,6 @@ from crm_bridge.identity import Caller
 
 FORM, SLOT = "task_form", "task_answer"
 TASKS = "tasks"
-SAID = "said"  # in the details of a request that waits for the identification: the message itself
 RESUME = "resume"  # the question whether to continue after a pause
 PATIENCE = 3  # answers that are not understood, then people help
 NO_MATTER = NO_MATCH | {"affirm", "deny", ANSWER}  # in a dialogue these are answers that miss the question
@@ -61,11 +60,13 @@ class Runner:
         agenda = Agenda.of_slot(turn.slots.get(TASKS))
         for request in self._other_inquiries(turn, name):
             agenda.wait(request)
-        text = details.pop(SAID, turn.text)
         if self.needs_identification(name, caller):
-            kept = details | {SAID: text}
-            return [slot(TASKS, agenda.as_slot()), *ask_who_it_is(turn, f"action_{name}", kept)]
-        agenda.begin(Request(name, details, text))
+            asking = ask_who_it_is(turn, f"action_{name}", details, turn.text)
+            return [slot(TASKS, agenda.as_slot()), *asking]
+        if agenda.open and agenda.open[-1].locked and agenda.open[-1].dialogue == name:
+            agenda.open[-1].locked = False  # the customer has proven again who they are
+        else:
+            agenda.begin(Request(name, details, turn.text))
         return await self._run(agenda, turn, say, caller, heard=None)
 
     async def hear(self, turn: Turn, say: Say, caller: Caller) -> list[Event] | None:
@@ -102,9 +103,10 @@ class Runner:
         slots: dict[str, Any] = {}
         while task := self._next(agenda, say, turn, caller):
             if isinstance(task, Request):  # its customer must be known first
-                kept = task.details | {SAID: task.text}
-                asking = ask_who_it_is(turn, f"action_{task.dialogue}", kept)
+                asking = ask_who_it_is(turn, f"action_{task.dialogue}", task.details, task.text)
                 return [slot(TASKS, agenda.as_slot()), active_form(None), *asking]
+            if self.needs_identification(task.dialogue, caller):
+                return self._lock(agenda, turn)
             words = Wording(turn.language, self._services.clock.now(), caller.time_zone)
             talk = Talk(turn, say, words, self._services, caller, task, heard)
             try:
@@ -117,6 +119,13 @@ class Runner:
             slots |= talk.slots
             heard = None
         return _ended(slots)
+
+    def _lock(self, agenda: Agenda, turn: Turn) -> list[Event]:
+        """The proof ran out in the middle of a matter: ask for a new one, and go on with it then."""
+        task = agenda.open[-1]
+        task.locked = True
+        asking = ask_who_it_is(turn, f"action_{task.dialogue}", task.details, task.text)
+        return [slot(TASKS, agenda.as_slot()), active_form(None), *asking]
 
     def _next(self, agenda: Agenda, say: Say, turn: Turn, caller: Caller) -> Task | Request | None:
         if agenda.open:
@@ -176,7 +185,7 @@ class Runner:
         if turn.intent not in NO_MATTER and turn.intent != task.dialogue:
             return
         for question, kind in task.bound.items():
-            named = turn.entities.get(kind)
+            named = turn.entities.get(kind) or _number_like(task.facts.get(question), turn.text)
             answers_the_open_one = task.asked is not None and task.bound.get(task.asked) == kind
             if named and not answers_the_open_one and task.facts.get(question, named) != named:
                 task.forget(question)
@@ -191,6 +200,8 @@ class Runner:
         if phrases.wish(turn.text) is Wish.CANCEL:
             return await self._drop(agenda, turn, say, caller)
         if turn.intent not in NO_MATTER and turn.intent != task.dialogue:
+            return None
+        if turn.intent in NO_MATCH and self._services.knowledge.answer(turn.text, turn.language):
             return None
         task.tries += 1
         if task.tries >= PATIENCE:
@@ -264,6 +275,15 @@ def _waiting(agenda: Agenda, slots: dict[str, Any]) -> list[Event]:
 
 def _ended(slots: dict[str, Any]) -> list[Event]:
     return [*_set(slots), slot(TASKS, None), active_form(None), slot(REQUESTED, None), listen()]
+
+
+def _number_like(known: object, text: str) -> str | None:
+    """A number in a short message that looks like the known one: «нет, 1008» after 1006."""
+    words = text.split()
+    if not isinstance(known, str) or not known.isdecimal() or len(known) < 3 or len(words) > 5:
+        return None
+    numbers = (word.strip(".,!?№#") for word in words)
+    return next((one for one in numbers if one.isdecimal() and len(one) == len(known)), None)
 
 
 def _set(slots: dict[str, Any]) -> list[Event]:

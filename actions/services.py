@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Self
 
 from actions.dealings import Dealings
@@ -12,17 +13,21 @@ from core.settings import ROOT, Settings
 from crm_bridge import company
 from crm_bridge.assets import Assets
 from crm_bridge.company import Company
+from crm_bridge.company.catalogue import Catalogue, load_catalogue
 from crm_bridge.demo import DemoNotices
 from crm_bridge.identity import Identities
+from crm_bridge.knowledge import Knowledge
 from crm_bridge.notices import Notices
 from crm_bridge.operations.cases import Cases
 from crm_bridge.operations.delivery import DeliveryOperations
+from crm_bridge.operations.feedback import Feedback
 from crm_bridge.operations.order_changes import OrderChanges
 from crm_bridge.operations.orders import OrderOperations
 from crm_bridge.operations.returns import ReturnOperations
 from crm_bridge.operations.running import Operations
 from crm_bridge.operations.visits import VisitOperations
 from crm_bridge.orders import Orders
+from crm_bridge.profile import Profiles
 from crm_bridge.refunds import Refunds
 from crm_bridge.tickets import Tickets
 from crm_bridge.verification import Verification
@@ -50,6 +55,10 @@ class Services:
     media: MediaStore
     visits: Visits
     visit_operations: VisitOperations
+    feedback: Feedback
+    profiles: Profiles
+    knowledge: Knowledge
+    catalogue: Catalogue
     dealings: Dealings
     time_zone: str  # of people we do not know
     timeout: timedelta  # of one action
@@ -81,7 +90,17 @@ class Services:
             media=media,
             visits=Visits(db),
             visit_operations=VisitOperations(operations, rules.visits),
+            feedback=Feedback(operations),
+            profiles=Profiles(db, clock),
+            knowledge=_knowledge(),
+            catalogue=load_catalogue(ROOT / "data/catalogue.yml"),
             dealings=Dealings.over(settings, operations, rules, notices, media),
             time_zone=settings.time_zone,
             timeout=settings.action_timeout,
         )
+
+
+@cache
+def _knowledge() -> Knowledge:
+    """The company's articles; reading them takes a moment, and they do not change while we run."""
+    return Knowledge.at(ROOT / "data/knowledge")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 
-from actions.dialogue import Option, Talk
-from actions.reading import pick
+from actions.dialogue import YES, Option, Talk
+from actions.reading import pick, yes_or_no
 from actions.turn import Turn
 from actions.visit_words import wording_at
 from actions.wishes import Wish, offers
@@ -43,18 +43,19 @@ async def choose_slot(talk: Talk, room: Room) -> SlotView | None:
     answer = await talk.ask(
         SLOT,
         _question(talk),
-        lambda turn: _read(turn, free, shown, _wish(talk), words),
+        lambda turn: _read(turn, free, shown, _wish(talk), words) or _agreed(talk, turn),
         *_options(talk, words, shown),
         "human_agent",
         place=room.place,
+        only=_only(talk, words, shown),
     )
-    if answer != MORE and not answer.startswith(WISHED):
-        return next((slot for slot in await talk.services.visits.slots([int(answer)])), None)
-    wish = Wish(after=shown[-1].starts_at.isoformat())
-    if answer != MORE:
-        wish = _wish(talk).changed_by(Wish(**json.loads(answer[len(WISHED) :])))
-    talk.task.facts[WISH] = wish.as_fact()
-    await offer_again(talk, room)
+    if answer == MORE or answer.startswith(WISHED):
+        wish = Wish(after=shown[-1].starts_at.isoformat())
+        if answer != MORE:
+            wish = _wish(talk).changed_by(Wish(**json.loads(answer[len(WISHED) :])))
+        talk.task.facts[WISH] = wish.as_fact()
+        await offer_again(talk, room)
+    return next(iter(await talk.services.visits.slots([int(answer)])), None)
 
 
 async def offer_again(talk: Talk, room: Room, response: str | None = None) -> NoReturn:
@@ -65,8 +66,15 @@ async def offer_again(talk: Talk, room: Room, response: str | None = None) -> No
     """
     await _look(talk, room)
     shown = await talk.services.visits.slots(talk.task.facts[OFFERED]["ids"])
-    options = _options(talk, wording_at(talk, room.place), shown)
-    talk.wrong(SLOT, response or _question(talk), *options, "human_agent", place=room.place)
+    words = wording_at(talk, room.place)
+    talk.wrong(
+        SLOT,
+        response or _question(talk),
+        *_options(talk, words, shown),
+        "human_agent",
+        place=room.place,
+        only=_only(talk, words, shown),
+    )
 
 
 def slot_title(words: Wording, slot: SlotView) -> str:
@@ -79,15 +87,26 @@ async def _look(talk: Talk, room: Room) -> None:
     free, wish = await _free(talk, room), _wish(talk)
     zone = wording_at(talk, room.place).zone
     shown = offers(free, wish, zone)
+    fitting = [slot for slot in free if wish and wish.fits(slot, zone)]
     talk.task.facts[OFFERED] = {
         "ids": [slot.id for slot in shown],
         "more": len(free) > len(shown),
-        "fits": not wish or any(wish.fits(slot, zone) for slot in shown),
+        "fits": len(fitting) if wish else len(shown),
+        "only": str(fitting[0].id) if len(fitting) == 1 else None,
     }
 
 
 def _question(talk: Talk) -> str:
-    return "utter_choose_slot" if talk.task.facts[OFFERED]["fits"] else "utter_choose_slot_near"
+    offered = talk.task.facts[OFFERED]
+    if offered["only"]:
+        return "utter_choose_slot_only"
+    return "utter_choose_slot" if offered["fits"] else "utter_choose_slot_near"
+
+
+def _only(talk: Talk, words: Wording, shown: Sequence[SlotView]) -> str:
+    """The one slot that is as wished, in words; empty when there is none or are several."""
+    only = talk.task.facts[OFFERED]["only"]
+    return next((slot_title(words, slot) for slot in shown if str(slot.id) == only), "")
 
 
 def _wish(talk: Talk) -> Wish:
@@ -120,3 +139,9 @@ def _read(
         return WISHED + json.dumps(named.as_fact())
     titles = [(str(slot.id), slot_title(words, slot)) for slot in shown]
     return pick(turn.text, [*titles, (MORE, words.text("button.other_times"))])
+
+
+def _agreed(talk: Talk, turn: Turn) -> str | None:
+    """A yes means the one slot that is as wished."""
+    only: str | None = talk.task.facts[OFFERED]["only"]
+    return only if yes_or_no(turn) == YES else None

@@ -25,6 +25,7 @@ class Task:
     asked_at: str | None = None
     tries: int = 0  # answers to the open question that were not understood
     resuming: bool = False  # asked whether to continue after a pause
+    locked: bool = False  # the proof of who the customer is ran out: it waits for a new one
 
     def answer(self, question: str, value: Any) -> None:
         self.facts[question] = value

@@ -52,6 +52,11 @@ class Turn:
         return f"{self.conversation_id}:{self.message_id}"
 
     @property
+    def sureness(self) -> float:
+        """The probability of the intent."""
+        return next((guess.confidence for guess in self.ranking if guess.intent == self.intent), 0.0)
+
+    @property
     def requested(self) -> str | None:
         """The slot that the form has asked for."""
         return self.slots.get("requested_slot")

@@ -24,7 +24,7 @@ class BookAppointment(Dialogue):
         room = Room(service.slots, place)
         slot = await choose_slot(talk, room)
         if slot is None:
-            talk.say("utter_no_slots", "human_agent")
+            _say_full(talk)
             return
         operations = self.services.visit_operations
         note = talk.task.text[:500] or None
@@ -49,7 +49,7 @@ class BookAppointment(Dialogue):
         rules = self.services.company.visits
         bookable = [one for one in rules.services if await self._places(one)]
         if not bookable:
-            talk.say("utter_no_slots", "human_agent")
+            _say_full(talk)
             return None
         named = [one for one in bookable if _speaks_of(talk.task.text, one)]
         if len(named) == 1 or len(bookable) == 1:
@@ -103,12 +103,12 @@ class RescheduleAppointment(Dialogue):
             return
         operations = self.services.visit_operations
         if not talk.has("move") and not operations.may_change(visit.starts_at):
-            talk.say("utter_visit_too_late", "human_agent", when=_when(talk, visit))
+            _say_too_late(talk, visit)
             return
         room = Room((visit.service,), visit.place, taken_at=visit.starts_at)
         slot = await choose_slot(talk, room)
         if slot is None:
-            talk.say("utter_no_slots", "human_agent")
+            _say_full(talk)
             return
         done = await talk.do("move", lambda key: operations.move(key, talk.customer_id, visit.id, slot.id))
         if done["done"]:
@@ -116,7 +116,7 @@ class RescheduleAppointment(Dialogue):
             when = slot_title(wording_at(talk, slot.place), slot)
             await document_of(talk, "utter_visit_moved", moved, when=when, place=slot.place)
         elif done["late"]:
-            talk.say("utter_visit_too_late", "human_agent", when=_when(talk, visit))
+            _say_too_late(talk, visit)
         else:
             await offer_again(talk, room, "utter_slot_taken")
 
@@ -131,7 +131,7 @@ class CancelAppointment(Dialogue):
             return
         operations = self.services.visit_operations
         if not talk.has("cancel") and not operations.may_change(visit.starts_at):
-            talk.say("utter_visit_too_late", "human_agent", when=_when(talk, visit))
+            _say_too_late(talk, visit)
             return
         values = {"service": title_of(talk, visit.service), "when": _when(talk, visit), "place": visit.place}
         sure = await talk.confirm(
@@ -149,7 +149,7 @@ class CancelAppointment(Dialogue):
         if done["done"]:
             talk.say("utter_visit_cancelled", "book_appointment", when=values["when"])
         else:
-            talk.say("utter_visit_too_late", "human_agent", when=values["when"])
+            _say_too_late(talk, visit)
 
 
 async def choose_visit(talk: Talk) -> VisitView | None:
@@ -157,12 +157,24 @@ async def choose_visit(talk: Talk) -> VisitView | None:
     visits = await talk.services.visits.of_customer(talk.customer_id, talk.services.clock.now())
     if not visits:
         talk.say("utter_no_visits", "book_appointment", "human_agent")
+        talk.offer("book_appointment")
         return None
     if len(visits) == 1:
         talk.known(VISIT, str(visits[0].id))
     options = [Option(str(one.id), f"{title_of(talk, one.service)}, {_when(talk, one)}") for one in visits]
     key = await talk.choose(VISIT, "utter_choose_visit", options[:CITIES], "human_agent")
     return next((one for one in visits if str(one.id) == key), visits[0])
+
+
+def _say_full(talk: Talk) -> None:
+    """There is no free time at all: a person may find some."""
+    talk.say("utter_no_slots", "human_agent")
+    talk.offer("human_agent")
+
+
+def _say_too_late(talk: Talk, visit: VisitView) -> None:
+    talk.say("utter_visit_too_late", "human_agent", when=_when(talk, visit))
+    talk.offer("human_agent")
 
 
 def _when(talk: Talk, visit: VisitView) -> str:

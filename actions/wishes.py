@@ -15,7 +15,7 @@ MIDDAY = time(13)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Days and hours as entities give them: `2026-11-21`, `2026-11-21/2026-11-22`, `09:00`, `18:00/`, `/12:00`.
+    """Days and hours as entities give them: `2026-11-21`, `2026-11-21/2026-11-22`, `09:00`, `18:00/`.
 
     `after`: the customer has seen the slots up to this moment (ISO 8601) and wants later ones.
     """

@@ -113,6 +113,13 @@ class Wording:
         """A length in whole days, at least one."""
         return self.count("days", max(1, round(length / timedelta(days=1))))
 
+    def length(self, length: timedelta) -> str:
+        """A short length: «час», «30 минут», in whole hours if it has them."""
+        hours, rest = divmod(length, timedelta(hours=1))
+        if hours and not rest:
+            return self.count("hours", hours)
+        return self.count("minutes", round(length / timedelta(minutes=1)))
+
     def _local(self, moment: datetime) -> datetime:
         return moment.astimezone(self.zone)
 

@@ -1,4 +1,7 @@
-"""The processes of one installation, under the supervisor: `python -m bot.run`, after `zabota up`."""
+"""The processes of one installation, under the supervisor: `python -m bot.run`, after `zabota up`.
+
+`python -m bot.run NAME` is one of them alone, for another supervisor: see docs/scaling.md.
+"""
 
 import asyncio
 import os
@@ -13,31 +16,51 @@ ENGINE_PYTHON = ROOT / ".venv-engine/bin/python"
 
 
 def programs(settings: Settings) -> list[Program]:
-    """Engine, actions, gateway. Secrets travel in the environment, never on a command line."""
+    """Actions, engines, gateways, delivery. Secrets travel in the environment, never on a command line."""
+    if settings.db_url.startswith("sqlite") and (settings.gateways > 1 or settings.deliveries):
+        raise SystemExit("Several gateways or delivery processes need PostgreSQL: set ZABOTA_DATABASE_URL.")
     model = Registry(settings.models).live()
     if model is None:
         raise SystemExit("There is no trained model: run `make train`.")
-    workdir = settings.var / "engine"
-    workdir.mkdir(parents=True, exist_ok=True)
     actions = f"http://127.0.0.1:{settings.actions_port}"
     engine = {
-        "ZABOTA_ENGINE_PORT": str(settings.engine_port),
         "ZABOTA_ENGINE_MODEL": str(model),
         "ZABOTA_ENGINE_SECRET": settings.engine_key.decode(),
-        "ZABOTA_ENGINE_WORKDIR": str(workdir),
         "ZABOTA_ACTIONS_URL": f"{actions}/webhook",
         "ZABOTA_ACTIONS_SECRET": settings.actions_key.decode(),
     }
-    engine_health = f"http://127.0.0.1:{settings.engine_port}/webhooks/zabota/health"
     return [
         Program("actions", [sys.executable, "-m", "actions.server"], health=f"{actions}/health"),
-        Program("engine", [str(ENGINE_PYTHON), "-m", "bot.engine.launcher"], engine, engine_health),
-        Program(
-            "gateway",
-            [sys.executable, "-m", "bot.web"],
-            health=f"http://127.0.0.1:{settings.port}/health",
-        ),
+        *(_engine(settings, name, n, engine) for n, name in _named("engine", settings.engines)),
+        *(_gateway(settings, name, n) for n, name in _named("gateway", settings.gateways)),
+        *(_delivery(name) for _, name in _named("delivery", settings.deliveries)),
     ]
+
+
+def _named(kind: str, count: int) -> list[tuple[int, str]]:
+    return [(n, f"{kind}-{n + 1}" if count > 1 else kind) for n in range(count)]
+
+
+def _engine(settings: Settings, name: str, number: int, env: dict[str, str]) -> Program:
+    port, workdir = settings.engine_port + number, settings.var / name
+    workdir.mkdir(parents=True, exist_ok=True)
+    own = {"ZABOTA_ENGINE_PORT": str(port), "ZABOTA_ENGINE_WORKDIR": str(workdir)}
+    health = f"http://127.0.0.1:{port}/webhooks/zabota/health"
+    return Program(name, [str(ENGINE_PYTHON), "-m", "bot.engine.launcher"], env | own, health)
+
+
+def _gateway(settings: Settings, name: str, number: int) -> Program:
+    port = settings.port + number
+    own = {"ZABOTA_PORT": str(port), "ZABOTA_PROCESS_NAME": name}
+    own |= {"ZABOTA_PUBLIC_URL": settings.public_url} if settings.public_url else {}
+    if settings.deliveries:
+        own["ZABOTA_ROLES"] = '["turns"]'
+    return Program(name, [sys.executable, "-m", "bot.web"], own, f"http://127.0.0.1:{port}/health")
+
+
+def _delivery(name: str) -> Program:
+    own = {"ZABOTA_ROLES": '["delivery"]', "ZABOTA_PROCESS_NAME": name}
+    return Program(name, [sys.executable, "-m", "bot.gateway"], own)
 
 
 def greeting(settings: Settings) -> str:
@@ -54,7 +77,15 @@ def greeting(settings: Settings) -> str:
 
 def main() -> None:
     settings = Settings()
-    asyncio.run(Supervisor(programs(settings)).run(greeting(settings)))
+    every = programs(settings)
+    if len(sys.argv) == 1:
+        asyncio.run(Supervisor(every).run(greeting(settings)))
+        return
+    known = {program.name: program for program in every}
+    program = known.get(sys.argv[1])
+    if program is None:
+        raise SystemExit(f"There is no {sys.argv[1]} here. Known: {', '.join(known)}.")
+    os.execve(program.command[0], list(program.command), {**os.environ, **program.env})  # noqa: S606
 
 
 if __name__ == "__main__":

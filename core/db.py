@@ -4,8 +4,9 @@ SQLite runs in WAL mode. Transactions that write begin with BEGIN IMMEDIATE: a d
 turns from reading to writing fails at once, whatever the busy timeout, when somebody else wrote meanwhile.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,6 +63,9 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _engine(self.url)
+        # SQLite has one writer at a time. Those who find it busy poll, and sleep longer and longer between:
+        # many of them leave it idle most of the time. In one process they can simply queue.
+        self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._writers = async_sessionmaker(
             self.engine.execution_options(**{WRITES: True}), expire_on_commit=False
@@ -76,7 +80,7 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """One transaction: committed when the block ends, rolled back when it raises."""
-        async with self._writers() as session, session.begin():
+        async with self._turn, self._writers() as session, session.begin():
             yield session
 
     async def close(self) -> None:

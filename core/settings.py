@@ -24,6 +24,9 @@ def _seconds(value: object) -> object:
 Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 
 
+Role = Literal["turns", "delivery"]
+
+
 class Settings(BaseSettings):
     """What an installation can decide. Durations are in seconds in the environment, `timedelta` here."""
 
@@ -34,12 +37,17 @@ class Settings(BaseSettings):
     database_url: str = ""  # empty: SQLite in `var`
     host: str = "127.0.0.1"
     port: int = 8080
-    engine_port: int = 5005
+    engine_port: int = 5005  # of the first engine; the others count up from there
     actions_port: int = 5055
     public_url: str = ""  # empty: http://host:port
     demo: bool = True
     default_language: str = "ru"
     time_zone: str = "Europe/Moscow"
+    gateways: int = Field(default=1, ge=1)  # processes that answer; more than one needs PostgreSQL
+    engines: int = Field(default=1, ge=1)
+    deliveries: int = Field(default=0, ge=0)  # processes that only send; none: the gateways send themselves
+    engine_urls: list[str] = Field(default_factory=list)  # engines on other machines; empty: those above
+    roles: list[Role] = Field(default_factory=lambda: list[Role](["turns", "delivery"]))
     process_name: str = "gateway"  # unique among the living gateways of one database
     log_format: str = "console"  # console | json
     log_level: str = "info"
@@ -70,6 +78,12 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def engine_bases(self) -> list[str]:
+        """The addresses of all engines."""
+        ports = range(self.engine_port, self.engine_port + self.engines)
+        return self.engine_urls or [f"http://127.0.0.1:{port}" for port in ports]
 
     @cached_property
     def engine_key(self) -> bytes:

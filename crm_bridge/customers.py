@@ -11,6 +11,7 @@ from core.clock import Clock
 from crm_bridge.contacts import Contact
 from crm_bridge.duplicates import Arrivals
 from crm_bridge.models import ContactPoint, Customer
+from crm_bridge.operations.running import Announce
 from crm_bridge.sql import insert_if_absent
 
 CHANGEABLE = frozenset(
@@ -29,6 +30,7 @@ CHANGEABLE = frozenset(
         "do_not_disturb",
     }
 )
+SYNCHRONISED = frozenset({"given_name", "patronymic", "family_name"})  # with a CRM; contacts are, too
 NEWCOMER = {"given_name": "", "family_name": "", "language": "ru", "time_zone": "Europe/Moscow"}
 LANGUAGES = frozenset({"ru", "en"})
 
@@ -51,9 +53,11 @@ class Changed:
 class Customers:
     """Writes customers, each call in the caller's transaction."""
 
-    def __init__(self, clock: Clock, arrivals: Arrivals) -> None:
+    def __init__(self, clock: Clock, arrivals: Arrivals, announce: Announce | None = None) -> None:
+        """`announce`: None when no CRM is connected."""
         self._clock = clock
         self._arrivals = arrivals
+        self._announce = announce
 
     async def add(
         self, session: AsyncSession, *contacts: Contact, external_ref: str | None = None, **values: Any
@@ -70,6 +74,7 @@ class Customers:
         await session.flush()
         for contact in contacts:
             await self._add_contact(session, customer.id, contact)
+        await self._tell(session, customer.id)
         await self._arrivals.check(session, customer.id)
         return customer.id
 
@@ -88,6 +93,8 @@ class Customers:
         if changed:
             customer.updated_at = self._clock.now()
         await session.flush()
+        if changed & SYNCHRONISED:
+            await self._tell(session, customer.id)
         return Changed(changed)
 
     async def add_contact(self, session: AsyncSession, customer_id: int, contact: Contact) -> bool:
@@ -95,12 +102,17 @@ class Customers:
         customer = await self._locked(session, customer_id)
         added = await self._add_contact(session, customer.id, contact)
         if added:
+            await self._tell(session, customer.id)
             await self._arrivals.check(session, customer.id)
         return added
 
     async def _add_contact(self, session: AsyncSession, customer_id: int, contact: Contact) -> bool:
         row = {"customer_id": customer_id, "kind": contact.kind, "value": contact.value}
         return await insert_if_absent(session, ContactPoint, row | {"created_at": self._clock.now()})
+
+    async def _tell(self, session: AsyncSession, customer_id: int) -> None:
+        if self._announce:
+            await self._announce.customer_changed(session, customer_id)
 
     async def _locked(self, session: AsyncSession, customer_id: int) -> Customer:
         found = await self._one(session, customer_id)

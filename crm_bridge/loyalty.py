@@ -34,14 +34,7 @@ def standing(entries: Iterable[Points], now: datetime) -> Standing:
 
     A booked burning takes from what was over by then, so points do not burn twice.
     """
-    lots: list[_Lot] = []
-    for entry in sorted((entry for entry in entries if entry.at <= now), key=lambda entry: entry.at):
-        if entry.points > 0:
-            lots.append(_Lot(entry.points, entry.expires_at))
-            lots.sort(key=lambda lot: (lot.expires_at is None, lot.expires_at or now))
-        else:
-            _take(lots, -entry.points)
-    alive = [lot for lot in lots if lot.left and (lot.expires_at is None or lot.expires_at > now)]
+    alive = _alive(entries, now)
     ends = [lot.expires_at for lot in alive if lot.expires_at is not None]
     first = min(ends, default=None)
     return Standing(
@@ -49,6 +42,26 @@ def standing(entries: Iterable[Points], now: datetime) -> Standing:
         burning=sum(lot.left for lot in alive if first is not None and lot.expires_at == first),
         burns_at=first,
     )
+
+
+def burnings(entries: Iterable[Points], now: datetime) -> list[Points]:
+    """What of the balance burns and when (`expires_at`), the soonest first."""
+    found: dict[datetime, int] = {}
+    for lot in _alive(entries, now):
+        if lot.expires_at is not None:
+            found[lot.expires_at] = found.get(lot.expires_at, 0) + lot.left
+    return [Points(points, now, end) for end, points in sorted(found.items())]
+
+
+def _alive(entries: Iterable[Points], now: datetime) -> list[_Lot]:
+    lots: list[_Lot] = []
+    for entry in sorted((entry for entry in entries if entry.at <= now), key=lambda entry: entry.at):
+        if entry.points > 0:
+            lots.append(_Lot(entry.points, entry.expires_at))
+            lots.sort(key=lambda lot: (lot.expires_at is None, lot.expires_at or now))
+        else:
+            _take(lots, -entry.points)
+    return [lot for lot in lots if lot.left and (lot.expires_at is None or lot.expires_at > now)]
 
 
 def _take(lots: list[_Lot], points: int) -> None:

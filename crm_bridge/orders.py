@@ -36,6 +36,7 @@ def order_number(text: str) -> str:
 class ItemView:
     """One line of an order."""
 
+    id: int
     title: str
     quantity: int
     price: Money  # of one piece
@@ -165,7 +166,7 @@ def _view(order: Order) -> OrderView:
         delivered_at=order.delivered_at,
         keep_until=order.keep_until,
         items=tuple(
-            ItemView(item.title, item.quantity, Money(item.price_minor, order.currency))
+            ItemView(item.id, item.title, item.quantity, Money(item.price_minor, order.currency))
             for item in order.items
         ),
         total=Money(order.total_minor, order.currency),

@@ -18,12 +18,11 @@ from sqlalchemy import (
     TextualSelect,
     and_,
     bindparam,
-    cast,
     func,
     literal_column,
     null,
     select,
-    union_all,
+    type_coerce,
 )
 
 from core.clock import Clock
@@ -53,7 +52,7 @@ from crm_bridge.models import (
     Ticket,
     TicketState,
 )
-from crm_bridge.sql import as_text
+from crm_bridge.sql import as_text, union_as_text
 
 OPEN_LIMIT = 20  # of one kind; who has more is not helped by a longer list
 
@@ -227,6 +226,7 @@ def _person() -> TextualSelect:
 
 _nothing = null()
 _empty: Any = literal_column("''")
+_zero: Any = literal_column("0", BigInteger)
 
 
 def _part(
@@ -238,19 +238,19 @@ def _part(
     detail: Any = _nothing,
     at: Any = _nothing,
     until: Any = _nothing,
-    number: Any = _nothing,
+    number: Any = _zero,
     only: Any = None,
     limit: int | None = OPEN_LIMIT,
 ) -> Select[Any]:
     columns: list[Any] = [
         literal_column(f"'{part.value}'", String).label("part"),
-        cast(table.id, BigInteger).label("id"),
-        cast(title, String).label("title"),
-        cast(state, String).label("state"),
-        cast(detail, String).label("detail"),
+        table.id,
+        type_coerce(title, String).label("title"),
+        type_coerce(state, String).label("state"),
+        type_coerce(detail, String).label("detail"),
         (_typed_null("at") if at is _nothing else at.label("at")),
         (_typed_null("until") if until is _nothing else until.label("until")),
-        cast(number, BigInteger).label("number"),
+        number.label("number"),
     ]
     query = select(*columns).where(table.customer_id == bindparam("customer", type_=BigInteger))
     if only is not None:
@@ -353,5 +353,4 @@ def _parts() -> TextualSelect:
             limit=None,
         ),
     )
-    found = union_all(*(select(arm.subquery()) for arm in arms)).subquery()
-    return as_text(select(found))
+    return union_as_text(arms)

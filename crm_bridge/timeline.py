@@ -30,7 +30,7 @@ from sqlalchemy import (
     null,
     select,
     tuple_,
-    union_all,
+    type_coerce,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
@@ -56,7 +56,7 @@ from crm_bridge.models import (
     Ticket,
 )
 from crm_bridge.money import Money
-from crm_bridge.sql import as_text
+from crm_bridge.sql import union_as_text
 
 PAGE_LIMIT = 200
 
@@ -180,9 +180,8 @@ async def page(
 @cache
 def _query(kinds: tuple[EventKind, ...], after: EventKind | None) -> TextualSelect:
     """The union of the arms, composed once."""
-    found = union_all(*(select(_ARMS[kind](after).subquery()) for kind in kinds)).subquery()
-    order = found.c.at.desc(), found.c.kind, found.c.number_id.desc(), found.c.text_id.desc()
-    return as_text(select(found).order_by(*order).limit(bindparam("page", type_=Integer)))
+    arms = [_ARMS[kind](kind, after) for kind in kinds]
+    return union_as_text(arms, "ORDER BY at DESC, kind, number_id DESC, text_id DESC LIMIT :page")
 
 
 def _event(row: Any) -> Event:
@@ -199,20 +198,19 @@ def _event(row: Any) -> Event:
     )
 
 
-Arm = Callable[[EventKind | None], Select[Any]]
+Arm = Callable[[EventKind, EventKind | None], Select[Any]]
 _nothing = null()
+_empty: Any = literal_column("''")
 _customer = bindparam("customer", type_=BigInteger)
 
 
 def _arm(
-    kind: EventKind,
     at: InstrumentedAttribute[datetime],
-    *,
     title: Any,
     state: Any,
     detail: Any = _nothing,
-    minor: Any = _nothing,
-    currency: Any = _nothing,
+    *,
+    amount: tuple[Any, Any] = (_nothing, _nothing),
     number: Any = _nothing,
     whose: Callable[[Select[Any]], Select[Any]] | None = None,
 ) -> Arm:
@@ -220,20 +218,19 @@ def _arm(
     table = at.class_
     is_text = table is Message
 
-    def build(after: EventKind | None) -> Select[Any]:
-        columns: list[Any] = [
+    def build(kind: EventKind, after: EventKind | None) -> Select[Any]:
+        query = select(
             literal_column(f"'{kind.value}'", String).label("kind"),
-            cast(literal_column("0") if is_text else table.id, BigInteger).label("number_id"),
-            cast(table.id if is_text else literal_column("''"), String).label("text_id"),
+            (literal_column("0", BigInteger) if is_text else table.id).label("number_id"),
+            (table.id if is_text else type_coerce(_empty, String)).label("text_id"),
             at.label("at"),
-            cast(title, String).label("title"),
-            cast(state, String).label("state"),
-            cast(detail, String).label("detail"),
-            cast(minor, BigInteger).label("minor"),
-            cast(currency, String).label("currency"),
+            type_coerce(title, String).label("title"),
+            type_coerce(state, String).label("state"),
+            type_coerce(detail, String).label("detail"),
+            cast(amount[0], BigInteger).label("minor"),
+            type_coerce(amount[1], String).label("currency"),
             cast(number, BigInteger).label("number"),
-        ]
-        query = select(*columns)
+        )
         mine = whose(query) if whose else query.where(table.customer_id == _customer)
         if after is not None:
             mine = mine.where(_beyond(kind, at, table.id, after))
@@ -266,112 +263,53 @@ def _by_identity(query: Select[Any]) -> Select[Any]:
 
 _ARMS: dict[EventKind, Arm] = {
     EventKind.APPOINTMENT: _arm(
-        EventKind.APPOINTMENT,
-        Appointment.starts_at,
-        title=Appointment.service,
-        state=Appointment.state,
-        detail=Appointment.place,
+        Appointment.starts_at, Appointment.service, Appointment.state, Appointment.place
     ),
-    EventKind.ASSET: _arm(
-        EventKind.ASSET,
-        Asset.bought_at,
-        title=Asset.title,
-        state=literal_column("'bought'"),
-        detail=Asset.serial_number,
-    ),
+    EventKind.ASSET: _arm(Asset.bought_at, Asset.title, literal_column("'bought'"), Asset.serial_number),
     EventKind.CONSENT: _arm(
-        EventKind.CONSENT,
-        ConsentRecord.at,
-        title=ConsentRecord.purpose,
-        state=ConsentRecord.decision,
-        detail=ConsentRecord.channel,
+        ConsentRecord.at, ConsentRecord.purpose, ConsentRecord.decision, ConsentRecord.channel
     ),
-    EventKind.DOCUMENT: _arm(
-        EventKind.DOCUMENT,
-        Document.issued_at,
-        title=Document.title,
-        state=Document.kind,
-        detail=Document.storage_key,
-    ),
+    EventKind.DOCUMENT: _arm(Document.issued_at, Document.title, Document.kind, Document.storage_key),
     EventKind.INTERACTION: _arm(
-        EventKind.INTERACTION,
         Interaction.at,
-        title=Interaction.subject,
-        state=Interaction.kind,
-        detail=Interaction.direction,
+        Interaction.subject,
+        Interaction.kind,
+        Interaction.direction,
         number=Interaction.seconds,
     ),
-    EventKind.LOYALTY: _arm(
-        EventKind.LOYALTY,
-        LoyaltyEntry.at,
-        title=literal_column("''"),
-        state=LoyaltyEntry.reason,
-        number=LoyaltyEntry.points,
-    ),
+    EventKind.LOYALTY: _arm(LoyaltyEntry.at, _empty, LoyaltyEntry.reason, number=LoyaltyEntry.points),
     EventKind.MESSAGE: _arm(
-        EventKind.MESSAGE,
-        Message.created_at,
-        title=Message.text,
-        state=Message.author,
-        detail=Conversation.channel,
-        whose=_by_identity,
+        Message.created_at, Message.text, Message.author, Conversation.channel, whose=_by_identity
     ),
     EventKind.ORDER: _arm(
-        EventKind.ORDER,
         Order.placed_at,
-        title=Order.number,
-        state=Order.state,
-        detail=Order.delivery_city,
-        minor=Order.total_minor,
-        currency=Order.currency,
+        Order.number,
+        Order.state,
+        Order.delivery_city,
+        amount=(Order.total_minor, Order.currency),
     ),
     EventKind.PAYMENT: _arm(
-        EventKind.PAYMENT,
         Payment.created_at,
-        title=Order.number,
-        state=Payment.state,
-        detail=Payment.method,
-        minor=Payment.amount_minor,
-        currency=Payment.currency,
+        Order.number,
+        Payment.state,
+        Payment.method,
+        amount=(Payment.amount_minor, Payment.currency),
         whose=_by_order,
     ),
     EventKind.REFUND: _arm(
-        EventKind.REFUND,
-        Refund.requested_at,
-        title=Refund.reason,
-        state=Refund.state,
-        minor=Refund.amount_minor,
-        currency=Refund.currency,
+        Refund.requested_at, Refund.reason, Refund.state, amount=(Refund.amount_minor, Refund.currency)
     ),
     EventKind.REVIEW: _arm(
-        EventKind.REVIEW,
-        Review.at,
-        title=Review.subject,
-        state=literal_column("'published'"),
-        detail=Review.text,
-        number=Review.stars,
+        Review.at, Review.subject, literal_column("'published'"), Review.text, number=Review.stars
     ),
     EventKind.SHIPMENT: _arm(
-        EventKind.SHIPMENT,
-        Checkpoint.at,
-        title=Order.number,
-        state=Checkpoint.kind,
-        detail=Checkpoint.place,
-        whose=_by_parcel,
+        Checkpoint.at, Order.number, Checkpoint.kind, Checkpoint.place, whose=_by_parcel
     ),
     EventKind.SUBSCRIPTION: _arm(
-        EventKind.SUBSCRIPTION,
         Subscription.started_at,
-        title=Subscription.title,
-        state=Subscription.state,
-        minor=Subscription.price_minor,
-        currency=Subscription.currency,
+        Subscription.title,
+        Subscription.state,
+        amount=(Subscription.price_minor, Subscription.currency),
     ),
-    EventKind.TICKET: _arm(
-        EventKind.TICKET,
-        Ticket.opened_at,
-        title=Ticket.subject,
-        state=Ticket.state,
-        detail=Ticket.number,
-    ),
+    EventKind.TICKET: _arm(Ticket.opened_at, Ticket.subject, Ticket.state, Ticket.number),
 }

@@ -26,6 +26,7 @@ from core.texts import Texts
 from crm_bridge.contacts import Contact, read_contact
 from crm_bridge.identity import Identities, UnknownConversation
 from crm_bridge.models import (
+    CodePurpose,
     ContactPoint,
     Conversation,
     Customer,
@@ -159,17 +160,11 @@ class Verification:
     ) -> Result:
         conversation = await _conversation(session, conversation_id)
         contact_hash = self._hash("contact", contact.kind, contact.value)
-        own = await Guesses.hold(session, _identity_subject(conversation.identity_id), now)
-        shared = await Guesses.hold(session, _contact_subject(contact_hash), now)
-        waits = (
-            own.locked_until,
-            shared.locked_until,
-            await _full(
-                session, VerificationCode.identity_id, conversation.identity_id, CODES_PER_IDENTITY, now
-            ),
-            await _full(session, VerificationCode.contact_hash, contact_hash, CODES_PER_CONTACT, now),
-        )
-        if until := max((wait for wait in waits if wait), default=None):
+        own = await Guesses.hold(session, identity_subject(conversation.identity_id), now)
+        shared = await Guesses.hold(session, contact_subject(contact_hash), now)
+        locks = (own.locked_until, shared.locked_until)
+        used_up = await codes_used_up(session, conversation.identity_id, contact_hash, now)
+        if until := max((wait for wait in (*locks, used_up) if wait), default=None):
             _log.info("code_refused", identity_id=conversation.identity_id)
             return {"too_many_until": until.isoformat()}
         await self._issue(session, conversation, contact, contact_hash, now)
@@ -227,13 +222,13 @@ class Verification:
         self, session: AsyncSession, conversation_id: str, code_text: str, now: datetime
     ) -> Result:
         identity_id = (await _conversation(session, conversation_id)).identity_id
-        own = await Guesses.hold(session, _identity_subject(identity_id), now)
+        own = await Guesses.hold(session, identity_subject(identity_id), now)
         if own.locked_until:
             return _locked(own.locked_until)
-        code = await _newest(session, identity_id)
+        code = await newest_code(session, identity_id, CodePurpose.IDENTITY)
         if code is None or code.used_at is not None:
             return {"is": "nothing_requested"}
-        shared = await Guesses.hold(session, _contact_subject(code.contact_hash), now)
+        shared = await Guesses.hold(session, contact_subject(code.contact_hash), now)
         if shared.locked_until:
             return _locked(shared.locked_until)
         if now >= code.expires_at or code.attempts >= GUESSES:
@@ -267,8 +262,13 @@ class Verification:
                 point.verified_at = self._clock.now()
 
     def _hash(self, *parts: object) -> str:
-        whole = "\0".join(str(part) for part in parts)
-        return hmac.new(self._pepper, whole.encode(), hashlib.sha256).hexdigest()
+        return keyed_hash(self._pepper, *parts)
+
+
+def keyed_hash(pepper: bytes, *parts: object) -> str:
+    """What is kept of a contact or a code: hex HMAC-SHA256, useless without the pepper."""
+    whole = "\0".join(str(part) for part in parts)
+    return hmac.new(pepper, whole.encode(), hashlib.sha256).hexdigest()
 
 
 def read_code(text: str) -> str | None:
@@ -296,14 +296,28 @@ async def _owners(session: AsyncSession, contact: Contact) -> list[Customer]:
     return list(await session.scalars(query))
 
 
-async def _newest(session: AsyncSession, identity_id: int) -> VerificationCode | None:
+async def newest_code(
+    session: AsyncSession, identity_id: int, purpose: CodePurpose
+) -> VerificationCode | None:
+    """The only code of an identity that may still be right for a purpose."""
     query = (
         select(VerificationCode)
-        .where(VerificationCode.identity_id == identity_id)
+        .where(VerificationCode.identity_id == identity_id, VerificationCode.purpose == purpose)
         .order_by(VerificationCode.id.desc())
         .limit(1)
     )
     return (await session.execute(query)).scalar_one_or_none()
+
+
+async def codes_used_up(
+    session: AsyncSession, identity_id: int, contact_hash: str, now: datetime
+) -> datetime | None:
+    """When the next code may be issued; None: now. Codes of every purpose count."""
+    waits = (
+        await _full(session, VerificationCode.identity_id, identity_id, CODES_PER_IDENTITY, now),
+        await _full(session, VerificationCode.contact_hash, contact_hash, CODES_PER_CONTACT, now),
+    )
+    return max((wait for wait in waits if wait), default=None)
 
 
 async def _full(
@@ -344,11 +358,13 @@ def _locked(until: datetime) -> Result:
     return {"is": "locked", "until": until.isoformat()}
 
 
-def _identity_subject(identity_id: int) -> str:
+def identity_subject(identity_id: int) -> str:
+    """Whose wrong guesses are counted: an account in a channel."""
     return f"identity:{identity_id}"
 
 
-def _contact_subject(contact_hash: str) -> str:
+def contact_subject(contact_hash: str) -> str:
+    """Whose wrong guesses are counted: a contact, from whichever chat."""
     return f"contact:{contact_hash}"
 
 

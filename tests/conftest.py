@@ -15,7 +15,7 @@ from playwright.async_api import Browser, async_playwright
 from playwright.async_api import Error as PlaywrightError
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from core.clock import ManualClock
 from core.db import Database
@@ -35,13 +35,12 @@ class Postgres:
     """A PostgreSQL server of our own, with a migrated database to copy."""
 
     url: str
+    engine: AsyncEngine
     template: str = "migrated"
 
     async def run(self, statement: str) -> None:
-        engine = create_async_engine(self.url, isolation_level="AUTOCOMMIT")
-        async with engine.connect() as connection:
+        async with self.engine.connect() as connection:
             await connection.execute(text(statement))
-        await engine.dispose()
 
     def database(self, name: str) -> str:
         return make_url(self.url).set(database=name).render_as_string(hide_password=False)
@@ -54,10 +53,15 @@ async def postgres() -> AsyncIterator[Postgres]:
     folder = tempfile.mkdtemp(prefix="zabota-pg-")
     server = get_server(folder, cleanup_mode="delete")
     url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    own = Postgres(url.render_as_string(hide_password=False))
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+    own = Postgres(url.render_as_string(hide_password=False), engine)
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        await own.run(f"ALTER SYSTEM SET {setting} = off")  # nobody pulls the plug of this machine
+    await own.run("SELECT pg_reload_conf()")
     await own.run(f"CREATE DATABASE {own.template}")
     await upgrade_async(own.database(own.template))
     yield own
+    await engine.dispose()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -108,6 +108,9 @@ def message_frame(
         "buttons": buttons or [],
         "at": at.isoformat().replace("+00:00", "Z"),
     }
+    files = [file for file in details.get("files", ()) if file.get("id")]
+    if files:
+        frame["files"] = [{key: file.get(key) for key in ("id", "name", "type", "size")} for file in files]
     return frame | {key: details[key] for key in ("client_id", "press_id") if details.get(key)}
 
 

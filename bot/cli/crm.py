@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from bot.cli import conflicts, merging
 from core.clock import SystemClock
 from core.db import Database
 from core.migrations import upgrade
@@ -24,6 +25,10 @@ from crm_bridge.duplicates import ProblemCode, Proposals, problems
 from crm_bridge.importing import BadMapping, Importer, Refusal, Report, Unreadable
 
 app = typer.Typer(help="Customers: bring them in, find duplicates.", no_args_is_help=True)
+app.add_typer(conflicts.app, name="conflicts")
+app.command()(merging.merge)
+app.command()(merging.unmerge)
+app.command()(merging.apart)
 console = Console(stderr=True, highlight=False)
 _texts = Texts(Path(importing.__file__).parents[1] / "texts.yml")
 _Result = TypeVar("_Result")
@@ -176,7 +181,7 @@ def _show(report: Report, dry_run: bool, language: str) -> None:
         )
     for refusal in report.refusals:
         console.print(f"  line {refusal.line}: {refusal.in_words(language)}", markup=False)
-    if report.refused > len(report.refusals):
+    if report.refused > len(report.refusals) and not report.repeated:
         console.print(f"  … and {report.refused - len(report.refusals)} more: see --errors FILE.")
 
 
@@ -240,7 +245,8 @@ def duplicates(
     for pair in found:
         first, second = pair["customers"]
         reasons = "; ".join(pair["reasons"])
-        console.print(f"{pair['score']:.2f}  {first} and {second}: {reasons}", markup=False)
+        number = f"no. {pair['id']}"
+        console.print(f"{number:>7}  {pair['score']:.2f}  {first} and {second}: {reasons}", markup=False)
     if not found:
         console.print("Nothing waits for a decision.")
 

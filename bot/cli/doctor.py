@@ -17,10 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.cli.training import ENGINE_PYTHON
 from bot.registry import Registry, TamperedModel
+from core.clock import SystemClock
 from core.db import Database
+from core.jobs import EmbeddedQueue, ParkedJob
 from core.settings import ROOT, Settings
 
 console = Console(highlight=False)
+SHOWN = 5  # parked jobs that are named
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,31 @@ def _database(settings: Settings) -> Finding:
         return Finding(what, False, f"{kind} cannot be read ({type(error).__name__})", advice)
 
 
+def _parked(settings: Settings) -> Finding:
+    """Jobs that nobody could run: a line that poisons its channel, a message that kills its process."""
+
+    async def look() -> list[ParkedJob]:
+        db = Database(settings.db_url)
+        try:
+            return await EmbeddedQueue(db, SystemClock()).parked()
+        finally:
+            await db.close()
+
+    what = "jobs set aside"
+    try:
+        parked = asyncio.run(look())
+    except (SQLAlchemyError, OSError):
+        return Finding(what, True, "cannot be read while the database cannot")
+    if not parked:
+        return Finding(what, True, "none")
+    named = "; ".join(f"{job.id} {job.kind} ({job.error})" for job in parked[:SHOWN])
+    more = f" and {len(parked) - SHOWN} more" if len(parked) > SHOWN else ""
+    advice = (
+        "Look for these ids in the log. They hold nobody up; the customers concerned were left to people."
+    )
+    return Finding(what, False, named + more, advice)
+
+
 def _model(settings: Settings) -> Finding:
     try:
         live = Registry(settings.models).live()
@@ -123,7 +151,7 @@ def _answers(name: str, url: Callable[[Settings], str]) -> Callable[[Settings], 
 
 
 def _checks() -> Iterator[Callable[[Settings], Finding]]:
-    yield from (_engine_environment, _database, _model, _demo, _disk)
+    yield from (_engine_environment, _database, _parked, _model, _demo, _disk)
     yield _answers("engine", lambda s: f"http://127.0.0.1:{s.engine_port}/webhooks/zabota/health")
     yield _answers("actions", lambda s: f"http://127.0.0.1:{s.actions_port}/health")
     yield _answers("gateway", lambda s: f"http://127.0.0.1:{s.port}/health")

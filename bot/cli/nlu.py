@@ -35,7 +35,7 @@ app = typer.Typer(help="How well the assistant understands.", no_args_is_help=Tr
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE_PYTHON = ROOT / ".venv-engine" / "bin" / "python"
 STOCK_ENVIRONMENT = ROOT / ".venv-stock"
-STOCK_PACKAGE = "rasa==3.6.21"
+STOCK_PROJECT = ROOT / "bot" / "engine" / "tensorflow"
 LINT_FOUND_ERRORS = 3
 
 _out = Console()
@@ -193,29 +193,27 @@ def _fail(message: str) -> NoReturn:
 
 def _stock_python() -> Path:
     """The Python of an environment with TensorFlow, built when it is not there (2.6 GB, for this benchmark
-    alone).
+    alone) from the locked packages of `make setup ENGINE=tensorflow`.
     """
     python = STOCK_ENVIRONMENT / "bin" / "python"
     if python.exists():
         return python
-    uv = shutil.which("uv")
+    uv = shutil.which("uv") or shutil.which("uv", path=ROOT / ".tools" / "bin")
     if uv is None:
         _fail("uv is needed to build the environment of the stock pipeline: https://docs.astral.sh/uv/")
     assert uv is not None
-    _err.print(
-        f"Building {_short(str(STOCK_ENVIRONMENT))} with {STOCK_PACKAGE} and TensorFlow, about 2.6 GB …"
+    _err.print(f"Building {_short(str(STOCK_ENVIRONMENT))} with TensorFlow, about 2.6 GB …")
+    command = [uv, "sync", "--quiet", "--frozen", "--no-python-downloads", "--project", str(STOCK_PROJECT)]
+    done = subprocess.run(  # noqa: S603 - uv, with our own arguments
+        [*command, "--python", str(ENGINE_PYTHON)],
+        env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(STOCK_ENVIRONMENT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    steps = (
-        [uv, "venv", "--python", "3.10", str(STOCK_ENVIRONMENT)],
-        [uv, "pip", "install", "--python", str(python), STOCK_PACKAGE, "setuptools<81"],
-    )
-    for step in steps:
-        done = subprocess.run(  # noqa: S603 - uv, with our own arguments
-            step, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            shutil.rmtree(STOCK_ENVIRONMENT, ignore_errors=True)
-            _fail(f"The environment of the stock pipeline could not be built: {done.stderr.strip()[-500:]}")
+    if done.returncode:
+        shutil.rmtree(STOCK_ENVIRONMENT, ignore_errors=True)
+        _fail(f"The environment of the stock pipeline could not be built: {done.stderr.strip()[-500:]}")
     return python
 
 

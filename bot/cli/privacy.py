@@ -15,6 +15,7 @@ import bot.tables  # noqa: F401 - every table must be known, or it would be pass
 from bot.gateway.privacy import GatewayStore
 from core.clock import SystemClock
 from core.db import Database
+from core.media import MediaStore, sweep
 from core.settings import Settings
 from crm_bridge import privacy
 from crm_bridge.models import Customer
@@ -80,11 +81,14 @@ def erase(
     completely, because others were reading: run `zabota privacy scrub` when nothing else runs.
     """
 
+    settings = Settings()
+
     async def run(db: Database) -> tuple[privacy.Erased, bool]:
         customer_id, name = await _find(db, customer)
         if not yes:
             typer.confirm(f"Erase everything about customer {customer_id}, {name}?", abort=True, err=True)
         receipt = await privacy.erase(db, SystemClock(), stores(), customer_id, by or getpass.getuser())
+        await sweep(db, SystemClock(), MediaStore.at(settings.media_url, settings.var / "media"))
         return receipt, not scrub or await privacy.scrub(db, receipt.rows)
 
     receipt, scrubbed = _with_database(run)

@@ -15,10 +15,10 @@ from rich.table import Table
 from core.clock import Clock, SystemClock
 from core.db import Database
 from core.jobs import EmbeddedQueue, Worker
-from core.settings import Settings
+from core.settings import Settings, read_or_make_secret
 from crm_bridge.adapters import CrmError
 from crm_bridge.sync import AccountStatus, BadConfig, Conflicts, Statuses, Sync, connect, load
-from crm_bridge.sync.config import FILE, CrmConfig
+from crm_bridge.sync.config import FILE, TOKEN_KEY, CrmConfig
 
 console = Console(highlight=False)
 notes = Console(stderr=True, highlight=False)
@@ -89,7 +89,8 @@ async def _synchronise(
 ) -> None:
     queue = EmbeddedQueue(db, clock, lease=settings.job_lease)
     async with aiohttp.ClientSession() as session:
-        parties = connect(accounts, session, db, clock)
+        key = read_or_make_secret(settings.var / "secrets" / TOKEN_KEY)
+        parties = connect(accounts, session, db, clock, key)
         service = Sync(db, queue, clock, parties, settings.time_zone)
         with notes.status(f"Reading {name} …"):
             count = await (service.sweep(name) if everything else service.pull(name))

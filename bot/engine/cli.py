@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.engine import tf_absent
+from bot.engine.nlu.blas import choose_kernels
 
 __all__ = ["main"]
 
@@ -28,10 +29,15 @@ _DEVELOPMENT_SECRETS = ("ZABOTA_ENGINE_SECRET", "ZABOTA_ACTIONS_SECRET")
 
 def main() -> None:
     """Run one Rasa command with the process's arguments."""
+    choose_kernels()  # before NumPy
     _set_environment()
     sys.path.insert(0, str(Path.cwd()))
     if tf_absent.install():
         _check(sys.argv[1:])
+    if sys.argv[1:2] == ["train"]:
+        from bot.engine import quick
+
+        quick.install()
     from rasa.__main__ import main as rasa
 
     sys.argv[0] = "rasa"

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bot.engine import parent, slim, tf_absent
+from bot.engine.nlu.blas import choose_kernels
 
 __all__ = ["Refused", "Settings", "main"]
 
@@ -183,7 +184,10 @@ def _temporary() -> Path:
 
 
 def _keep_small() -> None:
-    """Before numpy and the first thread: one BLAS thread, two malloc arenas."""
+    """Before numpy and the first thread: the processor's own BLAS kernels, one BLAS thread, two malloc
+    arenas.
+    """
+    choose_kernels()
     for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     _libc("mallopt", -8, 2)  # M_ARENA_MAX

@@ -6,28 +6,46 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.channels.port import Channel, Channels
+from bot.gateway.attachments import Attachments
 from bot.gateway.conversations import Conversations
+from bot.gateway.delivery import RETRY as DELIVERY_RETRY
 from bot.gateway.delivery import Delivery
 from bot.gateway.engine import EngineClient
+from bot.gateway.failover import Failover
+from bot.gateway.files import FETCH, FileKeeper
+from bot.gateway.hearing import Hearing
 from bot.gateway.hub import Hub
 from bot.gateway.inbox import TURN, InboxDoor
 from bot.gateway.limits import Limits
-from bot.gateway.outbox import DELIVER, OutboxShelf
+from bot.gateway.outbox import OutboxShelf
 from bot.gateway.ownership import Ownership
+from bot.gateway.pacing import AccountPace
+from bot.gateway.policy import ChannelPolicy
+from bot.gateway.receipts import RECEIPT, Receipts
+from bot.gateway.sending import Ledger, kind_of
 from bot.gateway.turns import RETRY, Turns
 from bot.gateway.visitors import Visitors
 from bot.gateway.watchdog import STILL_WAITING, Watchdog
 from bot.gateway.webchat import WebChat
+from core.bell import Bell
 from core.clock import Clock
 from core.db import Database
-from core.jobs import EmbeddedQueue, Handler, Worker
+from core.jobs import Handler, Worker
+from core.jobs.choosing import make_queue
+from core.media import MediaStore
 from core.settings import ROOT, Settings
 from core.texts import Texts
+from crm_bridge.company.channels import read as read_channels
+from crm_bridge.consent import Consents
 from crm_bridge.identity import Identities
+from crm_bridge.models import Conversation, Owner
 
 ACCOUNT = "main"  # the web chat has one account: this installation
 BODY_LIMIT = 300 * 1024
+DELIVERIES_AT_ONCE = 64  # requests under way at one provider account
 
 
 class Gateway:
@@ -39,9 +57,15 @@ class Gateway:
         self.http = http
         self.db = db
         self.clock = clock
-        self.hub = Hub()
-        self.queue = EmbeddedQueue(db, clock, settings.job_lease)
-        self.engine = EngineClient(http, settings.engine_port, settings.engine_key, settings.engine_timeout)
+        self.bell = Bell(db)
+        self.hub = Hub(self.bell)
+        self.channels = Channels()
+        self.policy = ChannelPolicy.of(read_channels(ROOT / "data/company.yml"))
+        self.media = MediaStore.at(settings.media_url, settings.var / "media")
+        self.attachments = Attachments(db, clock, self.media)
+        self.queue = make_queue(settings, db, clock)
+        self.queue.hear_from(self.bell)
+        self.engine = EngineClient(http, settings.engine_bases, settings.engine_key, settings.engine_timeout)
         self.identities = Identities(db, clock, settings.verification_lasts, settings.time_zone)
         self.conversations = Conversations(clock)
         self.ownership = Ownership(clock)
@@ -50,6 +74,9 @@ class Gateway:
             db, clock, self.queue, self.ownership, self.outbox, texts, settings.queue_patience
         )
         self.inbox = InboxDoor(db, clock, self.queue)
+        self.files = FileKeeper(
+            db, self.queue, self.channels, self.media, self.attachments, settings.media_limit
+        )
         self.turns = Turns(
             db=db,
             clock=clock,
@@ -60,15 +87,28 @@ class Gateway:
             ownership=self.ownership,
             outbox=self.outbox,
             watchdog=self.watchdog,
+            hearing=Hearing(clock, texts, self.channels, self.identities, Consents(db, clock)),
+            files=self.files,
             texts=texts,
         )
-        self.delivery = Delivery(db, clock, self.hub)
+        self.failover = Failover(
+            db=db,
+            clock=clock,
+            queue=self.queue,
+            channels=self.channels,
+            policy=self.policy,
+            identities=self.identities,
+            tell=self._call_people,
+        )
+        self.receipts = Receipts(db, clock, self.failover, self.hub)
+        self.texts = texts
         self.visitors = Visitors(db, self.identities, self.conversations, settings.site_key, ACCOUNT)
         self.webchat = WebChat(
             db=db,
             visitors=self.visitors,
             inbox=self.inbox,
             hub=self.hub,
+            attachments=self.attachments,
             limits=Limits(settings.messages_per_minute),
             texts=texts,
             origins=settings.chat_origins,
@@ -79,11 +119,53 @@ class Gateway:
         """Answers and deliveries have workers of their own: a slow engine must not hold up what is ready."""
         name = self.settings.process_name
         answering = {TURN: Handler(self.turns.run, RETRY, self.turns.apologise)}
-        sending = {DELIVER: Handler(self.delivery.run), STILL_WAITING: Handler(self.watchdog.run)}
-        return [
-            Worker(f"{name}-turns", self.queue, answering, self.clock, chance, concurrency=16),
-            Worker(f"{name}-delivery", self.queue, sending, self.clock, chance, concurrency=8),
-        ]
+        watching = {STILL_WAITING: Handler(self.watchdog.run), RECEIPT: Handler(self.receipts.run)}
+        watching[FETCH] = Handler(self.files.run)
+        workers = []
+        if "turns" in self.settings.roles:
+            workers += [
+                Worker(f"{name}-turns", self.queue, answering, self.clock, chance, concurrency=16),
+                Worker(f"{name}-watching", self.queue, watching, self.clock, chance, concurrency=8),
+            ]
+        if "delivery" in self.settings.roles:
+            workers += [self.delivery_worker(channel, chance) for channel in self.channels.all()]
+        return workers
+
+    def delivery_worker(self, channel: Channel, chance: random.Random) -> Worker:
+        """Each account has a worker of its own: a slow provider holds up nobody else's customers."""
+        kind = kind_of(channel.name, channel.account)
+        pace = AccountPace(
+            self.db, self.clock, f"{channel.name}:{channel.account}", channel.capabilities.account_rate
+        )
+        delivery = Delivery(
+            clock=self.clock,
+            channel=channel,
+            ledger=Ledger(self.db, self.clock, channel, self.policy),
+            pace=pace,
+            failover=self.failover,
+            media=self.media,
+            hub=self.hub,
+            texts=self.texts,
+        )
+        handler = Handler(delivery.run, DELIVERY_RETRY, delivery.give_up)
+        return Worker(
+            f"{self.settings.process_name}-{kind}",
+            self.queue,
+            {kind: handler},
+            self.clock,
+            chance,
+            concurrency=DELIVERIES_AT_ONCE,
+            gate=pace,
+        )
+
+    async def _call_people(self, session: AsyncSession, conversation_id: str) -> None:
+        """The bot could not reach the customer, or does not know whether it did: people look at it."""
+        conversation = await session.get_one(
+            Conversation, conversation_id, with_for_update=True, populate_existing=True
+        )
+        if conversation.owner is Owner.BOT:
+            epoch = await self.ownership.to_queue(session, conversation_id, conversation.epoch)
+            await self.watchdog.watch(session, conversation_id, epoch)
 
 
 GATEWAY = web.AppKey("gateway", Gateway)
@@ -103,11 +185,14 @@ async def make_app(settings: Settings, db: Database, clock: Clock) -> web.Applic
 async def _work(app: web.Application) -> AsyncIterator[None]:
     gateway = app[GATEWAY]
     chance = random.Random()  # noqa: S311 - jitter
+    await gateway.queue.open()
     running = [asyncio.create_task(worker.run()) for worker in gateway.workers(chance)]
+    running.append(asyncio.create_task(gateway.bell.run()))
     yield
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
+    await gateway.queue.close()
     await gateway.http.close()
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.gateway.policy import OWN
 from core.clock import Clock
 from core.texts import DEFAULT_LANGUAGE
-from crm_bridge.models import Author, Conversation, Message, MessageState
+from crm_bridge.models import Author, Conversation, Identity, Message, MessageState, Owner
 
 PAGE = 200  # messages read at once
 
@@ -24,14 +25,17 @@ class Conversations:
     async def current(
         self, session: AsyncSession, identity_id: int, channel: str, account: str, language: str | None
     ) -> Conversation:
-        """The identity's newest conversation; a new one when there is none."""
-        found = await session.scalar(
-            select(Conversation)
-            .where(Conversation.identity_id == identity_id)
-            .order_by(Conversation.created_at.desc())
-            .limit(1)
-        )
-        return found or await self._open(session, identity_id, channel, account, language)
+        """The conversation that a message from this account belongs to; a new one when there is none.
+
+        A conversation follows its customer: from now on it is where they wrote last.
+        """
+        found = await conversation_of(session, identity_id, channel)
+        if found is None:
+            return await self._open(session, identity_id, channel, account, language)
+        if found.identity_id != identity_id:
+            found.identity_id, found.channel, found.account = identity_id, channel, account
+            await session.flush()
+        return found
 
     async def _open(
         self, session: AsyncSession, identity_id: int, channel: str, account: str, language: str | None
@@ -58,14 +62,20 @@ class Conversations:
         text: str,
         at: datetime,
         details: dict[str, Any],
+        identity_id: int | None = None,
     ) -> bool:
-        """Put the customer's words into the log. False when they stand there already."""
+        """Put the customer's words into the log. False when they stand there already.
+
+        Args:
+            identity_id: the account they came from; the conversation's own, if not given.
+        """
         if await session.get(Message, message_id) is not None:
             return False
         session.add(
             Message(
                 id=message_id,
                 conversation_id=conversation_id,
+                identity_id=identity_id or await _identity_of(session, conversation_id),
                 seq=await next_seq(session, conversation_id),
                 author=Author.CUSTOMER,
                 text=text,
@@ -76,6 +86,42 @@ class Conversations:
             )
         )
         return True
+
+
+async def conversation_of(session: AsyncSession, identity_id: int, channel: str) -> Conversation | None:
+    """The conversation an account takes part in.
+
+    An account that proved whose it is joins the conversation of its customer: one that people own, or else
+    the newest. An open page of the web chat stays with the conversation it shows.
+    """
+    if channel in OWN and (shown := await _shown(session, identity_id)) is not None:
+        return shown
+    query = select(Conversation).where(Conversation.identity_id == identity_id)
+    customer_id = await session.scalar(
+        select(Identity.customer_id).where(Identity.id == identity_id, Identity.method.is_not(None))
+    )
+    if customer_id is not None:
+        theirs = Identity.customer_id == customer_id, Identity.method.is_not(None)
+        query = select(Conversation).join(Identity, Identity.id == Conversation.identity_id).where(*theirs)
+        query = query.order_by(Conversation.owner == Owner.BOT, Conversation.updated_at.desc())
+    found: Conversation | None = await session.scalar(query.order_by(Conversation.created_at.desc()).limit(1))
+    return found
+
+
+async def _shown(session: AsyncSession, identity_id: int) -> Conversation | None:
+    last = (
+        select(Message.conversation_id)
+        .where(Message.identity_id == identity_id)
+        .order_by(Message.created_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    found: Conversation | None = await session.scalar(select(Conversation).where(Conversation.id == last))
+    return found
+
+
+async def _identity_of(session: AsyncSession, conversation_id: str) -> int | None:
+    return await session.scalar(select(Conversation.identity_id).where(Conversation.id == conversation_id))
 
 
 async def next_seq(session: AsyncSession, conversation_id: str) -> int:
@@ -92,12 +138,21 @@ async def next_seq(session: AsyncSession, conversation_id: str) -> int:
     return taken
 
 
-async def visible(session: AsyncSession, conversation_id: str, after: int) -> Sequence[Message]:
-    """What the customer may see after a sequence number, in order; at most a page of it."""
+async def visible(
+    session: AsyncSession, conversation_id: str, identity_id: int, after: int
+) -> Sequence[Message]:
+    """What one account may see after a sequence number, in order; at most a page of it.
+
+    What the customer said in another channel is not shown here: others may sit before this page.
+    """
     return (
         await session.scalars(
             select(Message)
-            .where(Message.conversation_id == conversation_id, Message.seq > after)
+            .where(
+                Message.conversation_id == conversation_id,
+                Message.identity_id == identity_id,
+                Message.seq > after,
+            )
             .order_by(Message.seq)
             .limit(PAGE)
         )

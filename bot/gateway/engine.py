@@ -1,13 +1,17 @@
 """The engine's client: one signed call a turn. Protocol: docs/architecture.md."""
 
+import asyncio
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import aiohttp
+
+AWAY = 2.0  # seconds for which an engine that could not be reached is asked last
 
 
 class EngineAway(Exception):
@@ -51,11 +55,19 @@ class TurnAnswer:
 
 
 class EngineClient:
-    """Talks to one engine process."""
+    """Talks to the engines. Each conversation has one of its own, as long as that one lives.
 
-    def __init__(self, http: aiohttp.ClientSession, port: int, key: bytes, timeout: timedelta) -> None:
+    Which one follows from the conversation's id alone (rendezvous hashing), so every gateway chooses the
+    same. When an engine is away, its conversations go to their next ones, which ask for their memory; when it
+    is back, or another one joins, only those conversations move that now belong there.
+    """
+
+    def __init__(
+        self, http: aiohttp.ClientSession, bases: Sequence[str], key: bytes, timeout: timedelta
+    ) -> None:
         self._http = http
-        self._base = f"http://127.0.0.1:{port}/webhooks/zabota"
+        self._engines = [f"{base.rstrip('/')}/webhooks/zabota" for base in bases]
+        self._away: dict[str, float] = {}  # until when, of the loop's clock
         self._key = key
         self._timeout = aiohttp.ClientTimeout(total=timeout.total_seconds(), connect=2)
 
@@ -66,9 +78,9 @@ class EngineClient:
             EngineAway, EngineRefused.
         """
         try:
-            answer = await self._call("turn", request.as_json(None))
+            answer = await self._call(request.conversation_id, request.as_json(None))
         except UnknownConversation:
-            answer = await self._call("turn", request.as_json(memory or {}))
+            answer = await self._call(request.conversation_id, request.as_json(memory or {}))
         return TurnAnswer(
             replies=answer["replies"],
             nlu=answer["nlu"],
@@ -79,24 +91,52 @@ class EngineClient:
 
     async def model(self) -> str | None:
         """The file name of the model in use, or None: no engine, or no model."""
-        try:
-            async with self._http.get(
-                f"{self._base}/health", timeout=aiohttp.ClientTimeout(total=2)
-            ) as response:
-                return (await response.json())["model"] if response.status == 200 else None
-        except (aiohttp.ClientError, TimeoutError, ValueError):
-            return None
+        for engine in self._engines:
+            try:
+                timeout = aiohttp.ClientTimeout(total=2)
+                async with self._http.get(f"{engine}/health", timeout=timeout) as response:
+                    if response.status == 200 and (model := (await response.json())["model"]):
+                        return str(model)
+            except (aiohttp.ClientError, TimeoutError, ValueError):
+                continue
+        return None
 
-    async def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def of(self, conversation_id: str) -> list[str]:
+        """The engines in the order in which a conversation goes to them; those that are away at the end."""
+
+        def weight(engine: str) -> bytes:
+            return hashlib.sha256(f"{engine} {conversation_id}".encode()).digest()
+
+        now = asyncio.get_running_loop().time()
+        ordered = sorted(self._engines, key=weight, reverse=True)
+        return sorted(ordered, key=lambda engine: self._away.get(engine, 0) > now)
+
+    async def _call(self, conversation_id: str, body: dict[str, Any]) -> dict[str, Any]:
+        for engine in self.of(conversation_id):
+            try:
+                return await self._ask(engine, body)
+            except aiohttp.ClientConnectorError:  # it never heard of it: the next one may be asked
+                self._not_there(engine)
+        raise EngineAway("no engine can be reached")
+
+    def _not_there(self, engine: str) -> None:
+        self._away[engine] = asyncio.get_running_loop().time() + AWAY
+
+    async def _ask(self, engine: str, body: dict[str, Any]) -> dict[str, Any]:
         raw = json.dumps(body, ensure_ascii=False).encode()
         signature = "sha256=" + hmac.new(self._key, raw, hashlib.sha256).hexdigest()
         headers = {"X-Zabota-Signature": signature, "Content-Type": "application/json"}
         try:
             async with self._http.post(
-                f"{self._base}/{path}", data=raw, headers=headers, timeout=self._timeout
+                f"{engine}/turn", data=raw, headers=headers, timeout=self._timeout
             ) as response:
                 answer: dict[str, Any] = await response.json()
                 status = response.status
+        except aiohttp.ClientConnectorError:
+            raise
+        except aiohttp.ServerDisconnectedError as error:  # it died, perhaps on this turn
+            self._not_there(engine)
+            raise EngineAway(type(error).__name__) from error
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise EngineAway(type(error).__name__) from error
         if status == 200:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from bot.channels import webchat as wire
 from bot.gateway.conversations import PAGE, visible
 from bot.gateway.hub import Listener
+from bot.gateway.visitors import Visitor
 from core.db import Database
 from crm_bridge.models import Conversation, Message, Owner
 
@@ -16,9 +17,10 @@ Frame = dict[str, Any]
 class Feed:
     """Reads the log for one connection; remembers what it has told."""
 
-    def __init__(self, db: Database, conversation_id: str, after: int, ear: Listener) -> None:
+    def __init__(self, db: Database, visitor: Visitor, after: int, ear: Listener) -> None:
         self._db = db
-        self._conversation_id = conversation_id
+        self._conversation_id = visitor.conversation_id
+        self._identity_id = visitor.identity_id
         self._after = after
         self._ear = ear
         self._owner: Owner | None = None
@@ -48,7 +50,7 @@ class Feed:
     async def _from_log(self) -> list[Frame]:
         self._ear.log_grew = False
         async with self._db.read() as session:
-            messages = await visible(session, self._conversation_id, self._after)
+            messages = await visible(session, self._conversation_id, self._identity_id, self._after)
             owner = await session.scalar(
                 select(Conversation.owner).where(Conversation.id == self._conversation_id)
             )

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from core.bell import Bell
+
 EVERY = "*"  # an ear for all conversations; no conversation is called so
 
 
@@ -19,10 +21,14 @@ class Listener:
 
 
 class Hub:
-    """Wakes the connections of a conversation."""
+    """Wakes the connections of a conversation, in this process and, through the bell, in the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, bell: Bell | None = None) -> None:
         self._ears: dict[str, set[Listener]] = defaultdict(set)
+        self._bell = bell
+        if bell:
+            bell.on("log", self._log_grew)
+            bell.on("typing", lambda word: self._typing(*_split(word)))
 
     @contextmanager
     def listen(self, conversation_id: str) -> Iterator[Listener]:
@@ -38,12 +44,27 @@ class Hub:
 
     def publish(self, conversation_id: str) -> None:
         """There is something new in the log."""
+        self._log_grew(conversation_id)
+        if self._bell:
+            self._bell.ring("log", conversation_id)
+
+    def _log_grew(self, conversation_id: str) -> None:
         for ear in (*self._ears.get(conversation_id, ()), *self._ears.get(EVERY, ())):
             ear.log_grew = True
             ear.news.set()
 
     def typing(self, conversation_id: str, author: str | None) -> None:
         """Somebody began to type, or stopped."""
+        self._typing(conversation_id, author)
+        if self._bell:
+            self._bell.ring("typing", f"{conversation_id} {author or ''}")
+
+    def _typing(self, conversation_id: str, author: str | None) -> None:
         for ear in self._ears.get(conversation_id, ()):
             ear.typing = author
             ear.news.set()
+
+
+def _split(word: str) -> tuple[str, str | None]:
+    conversation_id, _, author = word.partition(" ")
+    return conversation_id, author or None

@@ -1,13 +1,18 @@
 """The door: an event is in the database, or it was not accepted."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.channels.inbound import ButtonPress, Inbound
+from bot.channels.inbound import ButtonPress, Inbound, Receipt
+from bot.gateway.receipts import RECEIPT
 from bot.gateway.tables import Inbox, Press
+from core.batching import Batch
 from core.clock import Clock
 from core.db import Database
 from core.jobs import JobQueue
@@ -27,6 +32,32 @@ class InboxDoor:
         self._db = db
         self._clock = clock
         self._queue = queue
+        self._batch: Batch[Sequence[Inbound], int] = Batch(self._store_all)
+
+    async def accept_all(self, events: Sequence[Inbound]) -> int:
+        """Store what a messenger pushed; returns when it is committed, together with what others pushed.
+
+        Buttons are not tried here: a provider cannot be told that one is used up; the turn tells it.
+
+        Returns:
+            How many were new.
+        """
+        return await self._batch.do(events) if events else 0
+
+    async def _store_all(self, deliveries: Sequence[Sequence[Inbound]]) -> Sequence[int]:
+        events = [event for delivery in deliveries for event in delivery]
+        async with self._db.write() as session:
+            new = _NEW[session.get_bind().dialect.name]
+            rows = await session.execute(new, [self._values(event) for event in events])
+            ids = {(channel, account, event_id): id_ for id_, channel, account, event_id in rows}
+            stored = []
+            for delivery in deliveries:
+                mine = [(event, ids.pop(_key(event), None)) for event in delivery]  # a repeat finds no id
+                for event, inbox_id in mine:
+                    if inbox_id is not None:
+                        await self._enqueue(session, event, inbox_id)
+                stored.append(sum(inbox_id is not None for _, inbox_id in mine))
+        return stored
 
     async def accept(self, event: Inbound, conversation_id: str | None = None) -> bool:
         """Store an event and the job that will answer it, in one transaction.
@@ -62,18 +93,23 @@ class InboxDoor:
     async def _store(self, session: AsyncSession, event: Inbound, conversation_id: str | None) -> None:
         if isinstance(event.content, ButtonPress):
             await self._use(session, event.content.press_id, conversation_id)
-        inbox_id = await session.scalar(
-            insert(Inbox)
-            .values(
-                channel=event.channel,
-                account=event.account,
-                event_id=event.event_id,
-                sender=event.sender,
-                content={**event.content.as_json(), "language": event.language},
-                received_at=self._clock.now(),
-            )
-            .returning(Inbox.id)
-        )
+        inbox_id = await session.scalar(insert(Inbox).values(self._values(event)).returning(Inbox.id))
+        await self._enqueue(session, event, inbox_id)
+
+    def _values(self, event: Inbound) -> dict[str, Any]:
+        return {
+            "channel": event.channel,
+            "account": event.account,
+            "event_id": event.event_id,
+            "sender": event.sender,
+            "content": event.as_json(),
+            "received_at": self._clock.now(),
+        }
+
+    async def _enqueue(self, session: AsyncSession, event: Inbound, inbox_id: int | None) -> None:
+        if isinstance(event.content, Receipt):
+            await self._queue.enqueue(RECEIPT, {"inbox_id": inbox_id}, conn=session)
+            return
         await self._queue.enqueue(
             TURN,
             {"inbox_id": inbox_id},
@@ -96,6 +132,18 @@ class InboxDoor:
         if message_id is None:
             raise StaleButton(press_id)
         await session.execute(update(Press).where(Press.message_id == message_id).values(used_at=now))
+
+
+_NEW = {
+    name: dialect.insert(Inbox.__table__)
+    .on_conflict_do_nothing()
+    .returning(Inbox.id, Inbox.channel, Inbox.account, Inbox.event_id)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+
+
+def _key(event: Inbound) -> tuple[str, str, str]:
+    return event.channel, event.account, event.event_id
 
 
 BUTTON_LIVES = timedelta(days=7)

@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import event, select
@@ -19,13 +20,14 @@ from bot.gateway.delivery import publish
 from bot.gateway.hub import Hub
 from bot.gateway.inbox import BUTTON_LIVES
 from bot.gateway.ownership import EpochPassed
+from bot.gateway.policy import Use
+from bot.gateway.sending import enqueue_line
 from bot.gateway.tables import Outbox, Press
 from core.clock import Clock
 from core.jobs import JobQueue
 from core.jobs.port import REPLY
-from crm_bridge.models import Author, Conversation, Message, MessageState
+from crm_bridge.models import Author, Conversation, Identity, Message, MessageState
 
-DELIVER = "deliver"  # kind of job
 LOG_CHANNELS = frozenset({webchat.CHANNEL})
 _PAYLOAD = re.compile(r"/(?P<intent>\w+)(?P<entities>\{.*\})?", re.DOTALL)
 
@@ -73,63 +75,78 @@ class OutboxShelf:
         epoch: int,
         reply_to: str | None = None,
         priority: int = REPLY,
+        use: Use = Use.REPLY,
+        to: int | None = None,
+        expires_at: datetime | None = None,
     ) -> None:
         """Store lines in the caller's transaction.
+
+        A reply goes where its question came from, any other line where the customer wrote last.
+
+        Args:
+            reply_to: id of the customer's message that is answered.
+            use: what for; decides which channels may carry it.
+            to: the identity to write to, if it must be this one.
+            expires_at: what is not out by then is not said at all.
 
         Raises:
             EpochPassed: the conversation is not in the epoch that the author saw.
         """
-        held = select(Conversation.epoch, Conversation.channel).where(Conversation.id == conversation_id)
+        held = select(Conversation.epoch, Conversation.identity_id).where(Conversation.id == conversation_id)
         found = (await session.execute(held.with_for_update())).one()
         if found.epoch != epoch:
             raise EpochPassed(conversation_id)
+        place = await self._place(session, to or found.identity_id, None if to else reply_to)
         for number, line in enumerate(lines):
             message_id = f"{reply_to}.{number}" if reply_to else f"o{secrets.token_hex(10)}"
-            row = await self._put(session, conversation_id, message_id, line, author, epoch, reply_to)
-            if found.channel in LOG_CHANNELS:
+            row = Outbox(
+                message_id=message_id,
+                conversation_id=conversation_id,
+                epoch=epoch,
+                channel=place.channel,
+                account=place.account,
+                identity_id=place.id,
+                purpose=use,
+                priority=priority,
+                expires_at=expires_at,
+                created_at=self._clock.now(),
+            )
+            await self._put(session, row, line, author, reply_to)
+            if place.channel in LOG_CHANNELS:
                 await publish(session, row, self._clock.now())
             else:
-                await self._queue.enqueue(
-                    DELIVER,
-                    {"outbox_id": row.id},
-                    partition_key=f"out:{conversation_id}",
-                    priority=priority,
-                    conn=session,
-                )
+                await enqueue_line(self._queue, session, row)
         event.listen(
             session.sync_session, "after_commit", lambda _: self._hub.publish(conversation_id), once=True
         )
 
+    async def _place(self, session: AsyncSession, identity_id: int, reply_to: str | None) -> Identity:
+        if reply_to:
+            query = select(Message.identity_id).where(Message.id == reply_to)
+            identity_id = await session.scalar(query) or identity_id
+        return await session.get_one(Identity, identity_id)
+
     async def _put(
-        self,
-        session: AsyncSession,
-        conversation_id: str,
-        message_id: str,
-        line: Line,
-        author: Author,
-        epoch: int,
-        reply_to: str | None,
-    ) -> Outbox:
-        now = self._clock.now()
-        presses = [self._press(conversation_id, message_id, button) for button in line.buttons]
+        self, session: AsyncSession, row: Outbox, line: Line, author: Author, reply_to: str | None
+    ) -> None:
+        presses = [self._press(row.conversation_id, row.message_id, button) for button in line.buttons]
         session.add(
             Message(
-                id=message_id,
-                conversation_id=conversation_id,
+                id=row.message_id,
+                conversation_id=row.conversation_id,
+                identity_id=row.identity_id,
                 author=author,
                 text=line.text,
                 buttons=[{"id": press.id, "title": press.title} for press in presses],
                 state=MessageState.PENDING,
                 reply_to=reply_to,
-                created_at=now,
+                created_at=row.created_at,
             )
         )
         await session.flush()
         session.add_all(presses)
-        row = Outbox(message_id=message_id, conversation_id=conversation_id, epoch=epoch, created_at=now)
         session.add(row)
         await session.flush()
-        return row
 
     def _press(self, conversation_id: str, message_id: str, button: Button) -> Press:
         return Press(

@@ -13,13 +13,15 @@ import structlog
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.channels.inbound import Text, content_of
+from bot.channels.inbound import Files, content_of
 from bot.gateway.conversations import Conversations
 from bot.gateway.engine import EngineClient, EngineRefused, TurnAnswer, TurnRequest
+from bot.gateway.files import FileKeeper
+from bot.gateway.hearing import Heard, Hearing
 from bot.gateway.hub import Hub
 from bot.gateway.outbox import Button, Line, OutboxShelf
 from bot.gateway.ownership import EpochPassed, Ownership
-from bot.gateway.tables import Inbox, Press
+from bot.gateway.tables import Inbox
 from bot.gateway.watchdog import Watchdog
 from core import logs
 from core.clock import Clock
@@ -40,14 +42,20 @@ class Opened:
     """What was seen when the message was put into the log."""
 
     conversation_id: str
+    identity_id: int
     message_id: str
+    channel: str
     language: str
     owner: Owner
     epoch: int
     after: str | None
     memory: dict[str, Any] | None
-    text: str | None
-    press: dict[str, Any] | None
+    heard: Heard
+
+    @property
+    def asks(self) -> bool:
+        """Whether the engine is to answer."""
+        return self.heard.for_engine and self.owner is Owner.BOT
 
 
 class Turns:
@@ -65,6 +73,8 @@ class Turns:
         ownership: Ownership,
         outbox: OutboxShelf,
         watchdog: Watchdog,
+        hearing: Hearing,
+        files: FileKeeper,
         texts: Texts,
     ) -> None:
         self._db = db
@@ -76,6 +86,8 @@ class Turns:
         self._ownership = ownership
         self._outbox = outbox
         self._watchdog = watchdog
+        self._hearing = hearing
+        self._files = files
         self._texts = texts
 
     async def run(self, job: Job) -> None:
@@ -86,8 +98,7 @@ class Turns:
             return
         structlog.contextvars.bind_contextvars(conversation=opened.conversation_id, message=opened.message_id)
         self._hub.publish(opened.conversation_id)
-        if opened.owner is not Owner.BOT:
-            await self._leave_to_people(inbox_id)
+        if not opened.asks:
             return
         self._hub.typing(opened.conversation_id, Author.ASSISTANT)
         try:
@@ -102,11 +113,10 @@ class Turns:
         """The turn failed for good: tell the customer the truth and let people answer."""
         inbox_id: int = job.payload["inbox_id"]
         opened = await self._open(inbox_id)
-        if opened is None:
+        if opened is None or not opened.asks:
             return
         async with self._db.write() as session:
-            marked = await _processed(session, inbox_id, "apologised", self._clock)
-            if not marked or opened.owner is not Owner.BOT:
+            if not await _processed(session, inbox_id, "apologised", self._clock):
                 return
             epoch = await self._hand_off(session, opened.conversation_id, opened.epoch)
             await self._outbox.say(
@@ -119,7 +129,10 @@ class Turns:
             )
 
     async def _open(self, inbox_id: int) -> Opened | None:
-        """Put the message into the log; None when it was served already."""
+        """Put the message into the log; None when it was served already.
+
+        What needs no engine is served in the same transaction.
+        """
         async with self._db.write() as session:
             row = await session.get_one(Inbox, inbox_id)
             if row.processed_at is not None:
@@ -131,26 +144,67 @@ class Turns:
             conversation = await self._conversations.current(
                 session, identity.id, row.channel, row.account, language
             )
-            text, press, details = await _said(session, row)
             message_id = f"m{inbox_id}"
-            await self._conversations.write_down(
-                session, conversation.id, message_id, text, row.received_at, details
-            )
-            return Opened(
+            begun = await session.get(Message, message_id)
+            if begun is not None:
+                heard = _again(begun)
+            else:
+                content = content_of(row.content)
+                heard = await self._hearing.hear(session, row, content, identity, conversation)
+                await self._write_down(session, row, conversation.id, identity.id, message_id, heard)
+                if isinstance(content, Files):
+                    await self._files.order(session, message_id, row.channel, row.account)
+            opened = Opened(
                 conversation_id=conversation.id,
+                identity_id=identity.id,
                 message_id=message_id,
+                channel=row.channel,
                 language=conversation.language,
                 owner=conversation.owner,
                 epoch=conversation.epoch,
                 after=conversation.turn_id,
                 memory=conversation.memory,
-                text=None if press else text,
-                press=press,
+                heard=heard,
             )
+            if not opened.asks:
+                await self._serve_here(session, inbox_id, opened)
+            return opened
 
-    async def _leave_to_people(self, inbox_id: int) -> None:
-        async with self._db.write() as session:
-            await _processed(session, inbox_id, "silent", self._clock)
+    async def _write_down(
+        self,
+        session: AsyncSession,
+        row: Inbox,
+        conversation_id: str,
+        identity_id: int,
+        message_id: str,
+        heard: Heard,
+    ) -> None:
+        if not heard.text:
+            return
+        details = {"client_id": row.event_id.rpartition(":")[2]} | heard.details
+        details |= {key: row.content[key] for key in ("origin", "name") if row.content.get(key)}
+        await self._conversations.write_down(
+            session, conversation_id, message_id, heard.text, row.received_at, details, identity_id
+        )
+
+    async def _serve_here(self, session: AsyncSession, inbox_id: int, opened: Opened) -> None:
+        """No engine: people read it, or it has an answer of ours, or it is only noted."""
+        heard, epoch = opened.heard, opened.epoch
+        answered = opened.owner is Owner.BOT and bool(heard.say)
+        await _processed(session, inbox_id, "answered" if answered else "silent", self._clock)
+        if not answered:
+            return
+        if heard.to_people:
+            epoch = await self._hand_off(session, opened.conversation_id, epoch)
+        await self._outbox.say(
+            session,
+            opened.conversation_id,
+            [Line(self._texts(heard.say, opened.language, **heard.values))],
+            author=Author.ASSISTANT,
+            epoch=epoch,
+            reply_to=opened.message_id if heard.text else None,
+            to=None if heard.text else opened.identity_id,
+        )
 
     async def _commit(self, inbox_id: int, opened: Opened, answer: TurnAnswer) -> None:
         try:
@@ -184,15 +238,10 @@ class Turns:
         return queued
 
 
-async def _said(session: AsyncSession, row: Inbox) -> tuple[str, dict[str, Any] | None, dict[str, Any]]:
-    """What stands in the log, what the engine gets for a press, and the details to keep."""
-    content = content_of(row.content)
-    details = {"client_id": row.event_id.rpartition(":")[2]}
-    if isinstance(content, Text):
-        return content.text, None, details
-    press = await session.get_one(Press, content.press_id)
-    meaning = {"intent": press.intent, "entities": press.entities}
-    return press.title, meaning, details | {"press_id": press.id, "press": meaning}
+def _again(begun: Message) -> Heard:
+    """A message that is in the log and was not served is one for the engine: the rest is served at once."""
+    details = begun.details or {}
+    return Heard(begun.text, details.get("press"), details, for_engine=True)
 
 
 def _request(opened: Opened, clock: Clock) -> TurnRequest:
@@ -201,9 +250,13 @@ def _request(opened: Opened, clock: Clock) -> TurnRequest:
         message_id=opened.message_id,
         after=opened.after,
         language=opened.language,
-        metadata={"now": clock.now().isoformat()},
-        text=opened.text,
-        press=opened.press,
+        metadata={
+            "now": clock.now().isoformat(),
+            "channel": opened.channel,
+            "files": len(opened.heard.details.get("files", ())),
+        },
+        text=None if opened.heard.press else opened.heard.text,
+        press=opened.heard.press,
     )
 
 
@@ -247,7 +300,8 @@ async def _remember(session: AsyncSession, opened: Opened, answer: TurnAnswer, c
 
 
 async def _note_understanding(session: AsyncSession, message_id: str, answer: TurnAnswer) -> None:
-    details = await session.scalar(select(Message.details).where(Message.id == message_id)) or {}
+    kept = select(Message.details).where(Message.id == message_id).with_for_update()
+    details = await session.scalar(kept) or {}
     understood = {"intent": answer.nlu.get("intent"), "ranking": answer.nlu.get("ranking")}
     await session.execute(
         update(Message)

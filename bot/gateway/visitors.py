@@ -7,10 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.channels.webchat import CHANNEL, sender_of
-from bot.gateway.conversations import Conversations
+from bot.gateway.conversations import Conversations, conversation_of
 from core.db import Database
 from crm_bridge.identity import Identities, check_user_hash
-from crm_bridge.models import Conversation, Customer, Identity, Proof
+from crm_bridge.models import Customer, Identity, Proof
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Visitor:
     """Who is at the other end."""
 
     sender: str
+    identity_id: int
     conversation_id: str
     language: str
 
@@ -66,7 +67,8 @@ class Visitors:
             )
             if signed:
                 await self._identities.link_signed_user(session, identity.id, signed)
-            conversation = await self._conversations.current(
+            conversation = await conversation_of(session, identity.id, CHANNEL)
+            conversation = conversation or await self._conversations.current(
                 session, identity.id, CHANNEL, self.account, language
             )
             return OpenedSession(visitor, conversation.id, conversation.language, conversation.last_seq)
@@ -77,20 +79,17 @@ class Visitors:
             return None
         sender = sender_of(visitor)
         async with self._db.read() as session:
-            row = (
-                await session.execute(
-                    select(Conversation.id, Conversation.language)
-                    .join(Identity, Identity.id == Conversation.identity_id)
-                    .where(
-                        Identity.channel == CHANNEL,
-                        Identity.account == self.account,
-                        Identity.external_id == sender,
-                    )
-                    .order_by(Conversation.created_at.desc())
-                    .limit(1)
+            identity_id = await session.scalar(
+                select(Identity.id).where(
+                    Identity.channel == CHANNEL,
+                    Identity.account == self.account,
+                    Identity.external_id == sender,
                 )
-            ).first()
-        return Visitor(sender, row.id, row.language) if row else None
+            )
+            found = await conversation_of(session, identity_id, CHANNEL) if identity_id else None
+        if identity_id is None or found is None:
+            return None
+        return Visitor(sender, identity_id, found.id, found.language)
 
     async def _belongs_to_another(self, session: AsyncSession, visitor: str, signed: str | None) -> bool:
         known = (

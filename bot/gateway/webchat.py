@@ -10,6 +10,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from bot.channels import webchat as wire
 from bot.channels.inbound import Inbound
+from bot.gateway.attachments import Attachments
 from bot.gateway.delivery import mark_read
 from bot.gateway.feed import Feed
 from bot.gateway.hub import Hub, Listener
@@ -37,6 +38,7 @@ class WebChat:
         visitors: Visitors,
         inbox: InboxDoor,
         hub: Hub,
+        attachments: Attachments,
         limits: Limits,
         texts: Texts,
         origins: list[str],
@@ -46,6 +48,7 @@ class WebChat:
         self._visitors = visitors
         self._inbox = inbox
         self._hub = hub
+        self._attachments = attachments
         self._limits = limits
         self._texts = texts
         self._origins = frozenset(origins)
@@ -56,6 +59,8 @@ class WebChat:
         app.router.add_get("/chat/v1/ws", self._guarded(self.socket))
         app.router.add_get("/chat/v1/events", self._guarded(self.events))
         app.router.add_post("/chat/v1/send", self._guarded(self.send))
+        app.router.add_get("/chat/v1/files/{id}", self._guarded(self.file))
+        app.router.add_options("/chat/v1/files/{id}", self._guarded(self._preflight))
         for path in ("session", "events", "send"):
             app.router.add_options(f"/chat/v1/{path}", self._guarded(self._preflight))
 
@@ -182,6 +187,13 @@ class WebChat:
         answer = await self._take(visitor, body) or {"type": "pong"}
         return web.json_response(answer, status=400 if answer["type"] == "refused" else 200)
 
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """A file of the visitor's own conversation."""
+        visitor = await self._visitor(request)
+        if visitor is None:
+            return _refusal(self._refused(wire.Refused("bad_visitor"), None), 401)
+        return await self._attachments.of_identity(request.match_info["id"], visitor.identity_id)
+
     async def _visitor(self, request: web.Request) -> Visitor | None:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         return await self._visitors.find(wire.visitor(secret)) if scheme == "Bearer" else None
@@ -194,7 +206,7 @@ class WebChat:
                     return await self._accept(visitor, said)
                 case wire.Seen(seq):
                     async with self._db.write() as session:
-                        await mark_read(session, visitor.conversation_id, seq)
+                        await mark_read(session, visitor.conversation_id, visitor.identity_id, seq)
                 case wire.Signal("ping"):
                     return {"type": "pong"}
         except wire.Refused as refused:
@@ -225,7 +237,7 @@ class WebChat:
     async def _push(self, visitor: Visitor, after: int, send: Send) -> None:
         """Send the welcome, then whatever happens, until the connection ends."""
         with self._hub.listen(visitor.conversation_id) as ear:
-            feed = Feed(self._db, visitor.conversation_id, after, ear)
+            feed = Feed(self._db, visitor, after, ear)
             await send(await feed.welcome())
             while True:
                 ear.news.clear()

@@ -1,7 +1,29 @@
 """Work that must not be lost: one port, `JobQueue`, and its forms."""
 
 from core.jobs.embedded import EmbeddedQueue
-from core.jobs.port import Handler, Job, JobQueue, Park, RetryAfter, RetryPolicy
+from core.jobs.port import (
+    ClaimableQueue,
+    Gate,
+    Handler,
+    Job,
+    JobQueue,
+    Park,
+    ParkedJob,
+    RetryAfter,
+    RetryPolicy,
+)
 from core.jobs.worker import Worker
 
-__all__ = ["EmbeddedQueue", "Handler", "Job", "JobQueue", "Park", "RetryAfter", "RetryPolicy", "Worker"]
+__all__ = [
+    "ClaimableQueue",
+    "EmbeddedQueue",
+    "Gate",
+    "Handler",
+    "Job",
+    "JobQueue",
+    "Park",
+    "ParkedJob",
+    "RetryAfter",
+    "RetryPolicy",
+    "Worker",
+]

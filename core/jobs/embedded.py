@@ -23,6 +23,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
@@ -30,24 +31,42 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.batching import Batch
+from core.bell import Bell
 from core.clock import Clock
 from core.db import Base, BigId, Database, UtcDateTime
-from core.jobs.port import TRANSACTIONAL, Job
+from core.jobs.port import TRANSACTIONAL, Job, ParkedJob
 
-READY, LEASED, PARKED = "ready", "leased", "parked"
+READY = "ready"  # due, and nobody works on it
+LATER = "later"  # not due yet: holds nobody up
+HELD = "held"  # not due yet, but begun: holds up what comes after it in its partition
+LEASED = "leased"
+PARKED = "parked"
+RACES = 3  # claims of one partition at the same moment, before giving up until the next round
 
 
 class JobRow(Base):
-    """A job that is not finished. Finished ones are deleted, so the table holds only what is still to do."""
+    """A job that is not finished. Finished ones are deleted, so the table holds only what is still to do.
+
+    What is due later has a state of its own: a claim never looks at it, were there a million of them.
+    """
 
     __tablename__ = "job"
     __table_args__ = (
-        Index("ix_job_state_due_at", "state", "due_at"),
-        Index("ix_job_partition_key", "partition_key", "priority", "id"),
+        Index("ix_job_due", "kind", "state", "due_at"),
+        Index("ix_job_next", "kind", "state", "priority", "id"),
+        Index("ix_job_partition", "partition_key", "state", "priority", "id"),
+        Index(
+            "uq_job_partition_leased",
+            "partition_key",
+            unique=True,
+            sqlite_where=text("state = 'leased'"),
+            postgresql_where=text("state = 'leased'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    kind: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[str] = mapped_column(String(100))
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     dedupe_key: Mapped[str | None] = mapped_column(String(200), unique=True)
     partition_key: Mapped[str | None] = mapped_column(String(200))
@@ -73,6 +92,7 @@ class EmbeddedQueue:
         self._clock = clock
         self._lease = lease
         self._ears: list[tuple[frozenset[str], asyncio.Event]] = []
+        self._finished = Batch(self._finish)
 
     async def enqueue(
         self,
@@ -93,7 +113,7 @@ class EmbeddedQueue:
             "partition_key": partition_key,
             "priority": priority,
             "due_at": due_at or now,
-            "state": READY,
+            "state": LATER if due_at and due_at > now else READY,
             "attempts": 0,
             "failures": 0,
             "created_at": now,
@@ -120,6 +140,15 @@ class EmbeddedQueue:
         self._ears.append((frozenset(kinds), ear))
         return ear
 
+    def hear_from(self, bell: Bell) -> None:
+        """Wake workers when another process added work, too."""
+        bell.on("job", self._wake)
+
+    async def open(self) -> None:
+        """Nothing to connect to: the tables are in the application's database."""
+
+    async def close(self) -> None: ...
+
     def _wake(self, kind: str) -> None:
         for kinds, ear in self._ears:
             if kind in kinds:
@@ -127,33 +156,62 @@ class EmbeddedQueue:
 
     async def claim(self, worker: str, kinds: Sequence[str], limit: int) -> list[Job]:
         """Lease up to `limit` jobs that may run now."""
+        claimed: list[Job] = []
+        for kind in kinds:
+            if len(claimed) < limit:
+                claimed += await self._claim(worker, kind, limit - len(claimed))
+        return claimed
+
+    async def _claim(self, worker: str, kind: str, limit: int) -> list[Job]:
+        for _ in range(RACES):
+            try:
+                async with self._db.write() as session:
+                    return await self._lease_some(session, worker, kind, limit)
+            except IntegrityError:  # another worker took a job of the same partition meanwhile
+                continue
+        return []
+
+    async def _lease_some(self, session: AsyncSession, worker: str, kind: str, limit: int) -> list[Job]:
         now = self._clock.now()
-        async with self._db.write() as session:
-            found = await session.scalars(_RUNNABLE, {"kinds": kinds, "now": now, "limit": limit})
-            ids = found.all()
-            if not ids:
-                return []
-            lease = {"ids": ids, "now": now, "until": now + self._lease, "by": worker}
-            claimed = [Job(*row) for row in await session.execute(_LEASE, lease)]
-        return sorted(claimed, key=lambda job: ids.index(job.id))
+        await session.execute(_PROMOTE, {"of_kind": kind, "now": now})
+        found = await session.scalars(_RUNNABLE, {"of_kind": kind, "limit": limit})
+        ids = found.all()
+        if not ids:
+            return []
+        lease = {"ids": ids, "until": now + self._lease, "by": worker}
+        claimed = [Job(*row) for row in await session.execute(_LEASE, lease)]
+        place = {id_: number for number, id_ in enumerate(ids)}
+        return sorted(claimed, key=lambda job: place[job.id])
 
     async def finish(self, job: Job, worker: str) -> None:
-        async with self._db.write() as session:
-            await session.execute(_FINISH, _held_by(job, worker))
-            waits = job.partition_key and await session.scalar(_WAITS, {"partition": job.partition_key})
-        if waits:  # its turn has come
-            self._wake(waits)
+        await self._finished.do((job, worker))
 
-    async def put_back(self, job: Job, worker: str, due_at: datetime, error: str, *, failed: bool) -> None:
-        changed = {"new_state": READY, "new_due": due_at, "error": error, "more": int(failed)}
+    async def _finish(self, done: Sequence[tuple[Job, str]]) -> Sequence[None]:
+        partitions = [job.partition_key for job, _ in done if job.partition_key]
+        async with self._db.write() as session:
+            await session.execute(_FINISH, [held_by(job, worker) for job, worker in done])
+            waits = set(await session.scalars(_WAITS, {"partitions": partitions})) if partitions else set()
+        for kind in waits:  # its turn has come
+            self._wake(kind)
+        return [None] * len(done)
+
+    async def put_back(
+        self, job: Job, worker: str, due_at: datetime, error: str, *, failed: bool, keep_place: bool = False
+    ) -> None:
+        state = HELD if failed or keep_place else LATER
+        changed = {"new_state": state, "new_due": due_at, "error": error, "more": int(failed)}
         await self._change(job, worker, _PUT_BACK, changed)
 
     async def park(self, job: Job, worker: str, error: str) -> None:
         await self._change(job, worker, _PARK, {"error": error})
 
+    async def parked(self) -> list[ParkedJob]:
+        async with self._db.read() as session:
+            return [ParkedJob(*row) for row in await session.execute(_PARKED)]
+
     async def _change(self, job: Job, worker: str, statement: Update, values: dict[str, Any]) -> None:
         async with self._db.write() as session:
-            await session.execute(statement, _held_by(job, worker) | values)
+            await session.execute(statement, held_by(job, worker) | values)
         self._wake(job.kind)
 
     async def keep(self, worker: str) -> None:
@@ -175,42 +233,45 @@ class EmbeddedQueue:
 # The statements are built once: a queue asks the same few questions thousands of times an hour.
 
 _NOW = bindparam("now", type_=UtcDateTime())
+_KIND = JOB.c.kind == bindparam("of_kind")
 _KINDS = JOB.c.kind.in_(bindparam("kinds", expanding=True))
 _INSERT = insert(JOB)
 
 
-def _may_run() -> ColumnElement[bool]:
-    return or_(
-        and_(JOB.c.state == READY, JOB.c.due_at <= _NOW),
-        and_(JOB.c.state == LEASED, JOB.c.lease_until < _NOW),
-    )
+def _nobody_before() -> ColumnElement[bool]:
+    """Nobody works on this partition, and nothing that goes before waits in it.
 
-
-def _first_of_partition() -> ColumnElement[bool]:
-    """Nobody works on this partition, and nothing that goes before waits in it."""
+    A scalar subquery and not EXISTS, which PostgreSQL may turn into a join over the whole table.
+    """
     other = JOB.alias("other")
     goes_before = and_(
+        other.c.state.in_([READY, HELD]),
         tuple_(other.c.priority, other.c.id) < tuple_(JOB.c.priority, JOB.c.id),
-        # A reminder due tomorrow does not hold up today's answer; a reply that is being retried does.
-        or_(other.c.due_at <= _NOW, other.c.failures > 0),
-        other.c.state != PARKED,
     )
-    in_work = and_(other.c.state == LEASED, other.c.lease_until >= _NOW)
-    same = and_(other.c.partition_key == JOB.c.partition_key, other.c.id != JOB.c.id)
-    blocked = select(other.c.id).where(same, or_(in_work, goes_before)).exists()
-    return or_(JOB.c.partition_key.is_(None), ~blocked)
+    same = other.c.partition_key == JOB.c.partition_key
+    in_work = select(other.c.id).where(same, other.c.state == LEASED).limit(1).scalar_subquery()
+    before = select(other.c.id).where(same, goes_before).limit(1).scalar_subquery()
+    return or_(JOB.c.partition_key.is_(None), and_(in_work.is_(None), before.is_(None)))
 
 
+_DUE = select(JOB.c.id).where(
+    _KIND,
+    or_(
+        and_(JOB.c.state.in_([LATER, HELD]), JOB.c.due_at <= _NOW),
+        and_(JOB.c.state == LEASED, JOB.c.lease_until < _NOW),
+    ),
+)
+_PROMOTE = update(JOB).where(JOB.c.id.in_(_DUE.with_for_update(skip_locked=True))).values(state=READY)
 _RUNNABLE = (
     select(JOB.c.id)
-    .where(_KINDS, _may_run(), _first_of_partition())
+    .where(_KIND, JOB.c.state == READY, _nobody_before())
     .order_by(JOB.c.priority, JOB.c.id)
     .limit(bindparam("limit", type_=Integer()))
     .with_for_update(skip_locked=True)
 )
 _LEASE = (
     update(JOB)
-    .where(JOB.c.id.in_(bindparam("ids", expanding=True)), _may_run())
+    .where(JOB.c.id.in_(bindparam("ids", expanding=True)), JOB.c.state == READY)
     .values(
         state=LEASED,
         worker=bindparam("by"),
@@ -252,12 +313,23 @@ _RELEASE = (
 )
 _WAITS = (
     select(JOB.c.kind)
-    .where(JOB.c.partition_key == bindparam("partition"), JOB.c.state == READY)
-    .order_by(JOB.c.priority, JOB.c.id)
-    .limit(1)
+    .distinct()
+    .where(JOB.c.partition_key.in_(bindparam("partitions", expanding=True)), JOB.c.state == READY)
 )
-_NEXT_DUE = select(func.min(JOB.c.due_at)).where(_KINDS, JOB.c.state == READY)
+_NEXT_DUE = select(func.min(JOB.c.due_at)).where(_KINDS, JOB.c.state.in_([LATER, HELD]))
+_PARKED = (
+    select(JOB.c.id, JOB.c.kind, JOB.c.partition_key, JOB.c.last_error, JOB.c.created_at)
+    .where(JOB.c.state == PARKED)
+    .order_by(JOB.c.id.desc())
+    .limit(100)
+)
 
 
-def _held_by(job: Job, worker: str) -> dict[str, Any]:
+def held(job: Job, worker: str) -> ColumnElement[bool]:
+    """Still this worker's: the lease was not given to another attempt meanwhile."""
+    mine = and_(JOB.c.worker == worker, JOB.c.state == LEASED, JOB.c.attempts == job.attempts)
+    return and_(JOB.c.id == job.id, mine)
+
+
+def held_by(job: Job, worker: str) -> dict[str, Any]:
     return {"job": job.id, "by": worker, "attempt": job.attempts}

@@ -1,7 +1,8 @@
 """What a job is, and what a queue of jobs promises.
 
 A job is run at least once: its handler makes the effect happen once. Jobs of one partition run one at a time,
-by priority and then in the order they were added; a job that is not yet due holds nobody up.
+by priority and then in the order they were added; a job that is not yet due holds nobody up, but one that is
+being retried does.
 """
 
 import asyncio
@@ -28,12 +29,27 @@ class Job:
     failures: int  # how often a handler failed on it before
 
 
-class RetryAfter(Exception):
-    """Raised by a handler: run me again after `delay`; it does not count as a failure."""
+@dataclass(frozen=True)
+class ParkedJob:
+    """One job that nobody could run."""
 
-    def __init__(self, delay: timedelta) -> None:
+    id: int
+    kind: str
+    partition_key: str | None
+    error: str
+    created_at: datetime | None  # None where the queue does not keep it
+
+
+class RetryAfter(Exception):
+    """Raised by a handler: run me again after `delay`; it does not count as a failure.
+
+    `keep_place`: what comes after me in my partition waits for me.
+    """
+
+    def __init__(self, delay: timedelta, *, keep_place: bool = False) -> None:
         super().__init__(delay)
         self.delay = delay
+        self.keep_place = keep_place
 
 
 class Park(Exception):
@@ -81,6 +97,18 @@ class Handler:
     parked: Callable[[Job], Awaitable[None]] | None = None
 
 
+class Gate(Protocol):
+    """How fast a worker may begin jobs."""
+
+    def room(self) -> int:
+        """How many may be begun now."""
+        ...
+
+    def opens_at(self) -> datetime:
+        """When there is room again."""
+        ...
+
+
 class ClaimableQueue(JobQueue, Protocol):
     """What a worker needs of a queue besides adding to it."""
 
@@ -89,8 +117,10 @@ class ClaimableQueue(JobQueue, Protocol):
     async def finish(self, job: Job, worker: str) -> None: ...
 
     async def put_back(
-        self, job: Job, worker: str, due_at: datetime, error: str, *, failed: bool
-    ) -> None: ...
+        self, job: Job, worker: str, due_at: datetime, error: str, *, failed: bool, keep_place: bool = False
+    ) -> None:
+        """Run it again at `due_at`. A failed one keeps its place in its partition anyway."""
+        ...
 
     async def park(self, job: Job, worker: str, error: str) -> None: ...
 
@@ -103,6 +133,10 @@ class ClaimableQueue(JobQueue, Protocol):
         ...
 
     async def next_due(self, kinds: Sequence[str]) -> datetime | None: ...
+
+    async def parked(self) -> list[ParkedJob]:
+        """What was set aside for a person, newest first; at most a hundred."""
+        ...
 
     def ear(self, kinds: Collection[str]) -> asyncio.Event:
         """An event that is set when this process has added work of these kinds; each worker has its own."""

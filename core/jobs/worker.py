@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from core import logs
 from core.clock import Clock
-from core.jobs.port import ClaimableQueue, Handler, Job, Park, RetryAfter
+from core.jobs.port import ClaimableQueue, Gate, Handler, Job, Park, RetryAfter
 
 log = logs.get("worker")
 
@@ -32,6 +32,7 @@ class Worker:
         chance: random.Random,
         concurrency: int = 16,
         let_end: timedelta = LET_END,
+        gate: Gate | None = None,
     ) -> None:
         self._name = name
         self._queue = queue
@@ -40,6 +41,7 @@ class Worker:
         self._chance = chance
         self._slots = concurrency
         self._let_end = let_end
+        self._gate = gate
         self._running: set[asyncio.Task[None]] = set()
         self._ear = queue.ear(self._handlers)
 
@@ -71,15 +73,20 @@ class Worker:
     async def drain(self) -> None:
         """Run everything that is due now, and what follows from it; then return."""
         while True:
-            jobs = await self._queue.claim(self._name, list(self._handlers), self._slots)
+            room = min(self._slots, self._gate.room()) if self._gate else self._slots
+            jobs = await self._queue.claim(self._name, list(self._handlers), room) if room else []
             if not jobs:
                 return
             await asyncio.gather(*(self._do(job) for job in jobs))
 
     async def _round(self) -> None:
         self._ear.clear()
+        if self._gate and not self._gate.room():
+            await self._clock.sleep_until(self._gate.opens_at())
+            return
         kinds = list(self._handlers)
         free = self._slots - len(self._running)
+        free = min(free, self._gate.room()) if self._gate else free
         try:
             jobs = await _unbroken(self._queue.claim(self._name, kinds, free)) if free else []
             for job in jobs:
@@ -120,7 +127,9 @@ class Worker:
             await handler.run(job)
         except RetryAfter as later:
             due = self._clock.now() + later.delay
-            await self._queue.put_back(job, self._name, due, "asked for later", failed=False)
+            await self._queue.put_back(
+                job, self._name, due, "asked for later", failed=False, keep_place=later.keep_place
+            )
         except Park as why:
             await self._park(job, handler, str(why))
         except Exception as error:

@@ -19,6 +19,7 @@ from crm_bridge.adapters.errors import (
 from crm_bridge.adapters.port import CrmAdapter
 from crm_bridge.adapters.values import (
     Capabilities,
+    Case,
     Change,
     Contact,
     Deal,
@@ -37,6 +38,7 @@ __all__ = [
     "AuthFailed",
     "Builder",
     "Capabilities",
+    "Case",
     "Change",
     "Conflict",
     "Contact",

@@ -101,6 +101,7 @@ class BottleCrmAccount(Connection):
     address: HttpUrl
     token: SecretStr
     webhook_secret: SecretStr = NOTHING
+    currency: str = ""  # of deals without one; it knows no roubles
 
 
 class RestAccount(Connection):
@@ -141,7 +142,7 @@ class Builder:
             case BottleCrmAccount():
                 auth = Header({"Authorization": f"Bearer {_open(account.token)}"})
                 http = self._http(name, str(account.address), auth, account, classify_bottle)
-                return BottleCrm(http, _open(account.webhook_secret))
+                return BottleCrm(http, _open(account.webhook_secret), account.currency)
             case RestAccount():
                 auth = Header({account.header: _open(account.token)} if _open(account.token) else {})
                 http = self._http(name, str(account.address), auth, account)

@@ -1,8 +1,8 @@
-"""BottleCRM (`django-crm` 1.35). Source: answers of a running one; github.com/MicroPyramid/Django-CRM.
+"""BottleCRM (`django-crm` 1.35). Source: answers of a running one (`make crm-real`, docs/crm.md).
 
 It cannot list what changed since a time, so every pull reads everything and compares; offsets shift while one
-reads, and the nightly sweep catches what slipped through. It knows no roubles: amounts without a currency it
-accepts have none here. Webhook destinations on private addresses are refused by it.
+reads, and the nightly sweep catches what slipped through. Deals do not say when they changed. It knows no
+roubles: deals without a currency are in the one that the account names. It demands both names of a person.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from crm_bridge.adapters.http import Answer, CrmHttp, classify
 from crm_bridge.adapters.reading import Json
 from crm_bridge.adapters.values import (
     Capabilities,
+    Case,
     Change,
     Contact,
     Deal,
@@ -31,10 +32,18 @@ from crm_bridge.adapters.values import (
     WebhookHint,
 )
 
-PAGE = 100  # asked for; fewer may come, and the answer's `count` says when it is over
+PAGE = 100  # asked for; fewer may come, and the answer's count says when it is over
 CASE_NAME = 64  # characters of a case's name, the sign included
-_PATHS = {Kind.CONTACT: "api/contacts/", Kind.DEAL: "api/opportunities/"}
+COMMENT = 10_000  # characters of a comment, the sign included
+NO_NAME = "—"  # stands where a person's name is not known: an empty one is refused
+UNFINISHED = frozenset({"New", "Assigned", "Pending"})  # states of a case that somebody still sees to
+_PATHS = {Kind.CONTACT: "api/contacts/", Kind.DEAL: "api/opportunities/", Kind.TICKET: "api/cases/"}
 _INSIDE = {Kind.CONTACT: "contact_obj", Kind.DEAL: "opportunity_obj"}
+_LISTED = {  # where a list has its rows, and how many there are
+    Kind.CONTACT: ("results", "count"),
+    Kind.DEAL: ("opportunities", "opportunities_count"),
+    Kind.TICKET: ("cases", "cases_count"),
+}
 _NAMES = {
     Field.GIVEN_NAME: "first_name",
     Field.FAMILY_NAME: "last_name",
@@ -57,14 +66,16 @@ def classify_bottle(answer: Answer) -> CrmError | None:
 class BottleCrm:
     """One organisation."""
 
-    capabilities = Capabilities(frozenset(_NAMES), modified_since=False)
+    capabilities = Capabilities(frozenset(_NAMES), frozenset(Kind), modified_since=False)
 
-    def __init__(self, http: CrmHttp, webhook_secret: str) -> None:
+    def __init__(self, http: CrmHttp, webhook_secret: str, currency: str = "") -> None:
+        """`currency` is that of deals which have none of their own; without it their sums are not known."""
         self._http = http
         self._secret = webhook_secret
+        self._currency = currency
 
     def project(self, values: Values) -> Values:
-        return {field: reading.normal(field, value) for field, value in values.items() if field in _NAMES}
+        return {field: _read(field, value) for field, value in values.items() if field in _NAMES}
 
     async def _get(self, path: str, params: dict[str, str] | None = None) -> tuple[Json, datetime]:
         answer = await self._http.call(Request("GET", path, params or {}))
@@ -79,21 +90,24 @@ class BottleCrm:
         return _contact(reading.as_record(detail.get(_INSIDE[Kind.CONTACT])))
 
     async def find_contact(self, *, phone: str = "", email: str = "") -> tuple[Contact, ...]:
-        """The filters find parts of a value, so what they find is compared."""
-        found: dict[str, Contact] = {}
-        searches = ((Field.PHONE, phone, phone[-10:]), (Field.EMAIL, email, email))
-        for field, value, part in searches:
-            if value:
-                listed, _ = await self._get(_PATHS[Kind.CONTACT], {field.value: part, "limit": str(PAGE)})
-                people = (_contact(record) for record in reading.as_records(listed.get("results")))
-                found |= {who.remote_id: who for who in people if who.values[field] == value}
-        return tuple(found.values())
+        """Its own search for duplicates: the filters of the list do not see a phone through its brackets.
+
+        It knows phones by their last ten digits, so what it finds is compared.
+        """
+        wanted = {Field.PHONE: phone, Field.EMAIL: email}
+        body = {_NAMES[field]: value for field, value in wanted.items() if value}
+        search = Request("POST", f"{_PATHS[Kind.CONTACT]}duplicates/", body=body)
+        answer = await self._http.call(search, repeatable=True)
+        hits = reading.as_records(reading.as_record(answer.data).get("duplicates"))
+        found = [await self.get_contact(reading.identifier(hit)) for hit in hits]
+        return tuple(who for who in found if any(v and who.values[field] == v for field, v in wanted.items()))
 
     async def upsert_contact(self, values: Values, remote_id: str | None = None) -> Contact:
-        body: Json = {name: values[field] for field, name in _NAMES.items() if field in values}
-        if body.get("email") == "":
-            body["email"] = None
+        body: Json = {
+            name: _written(field, values[field]) for field, name in _NAMES.items() if field in values
+        }
         if remote_id is None:
+            body = {"first_name": NO_NAME, "last_name": NO_NAME} | body
             answer = await self._http.call(Request("POST", _PATHS[Kind.CONTACT], body=body))
             remote_id = reading.identifier(reading.as_record(answer.data))
         else:
@@ -103,26 +117,27 @@ class BottleCrm:
 
     async def list_changed(self, kind: Kind, since: datetime | None, cursor: str | None) -> Page:
         offset = int(cursor or 0)
-        listed, at = await self._get(_PATHS[kind], {"limit": str(PAGE), "offset": str(offset)})
-        records = reading.as_records(listed.get("results"))
-        read = _contact if kind is Kind.CONTACT else _deal
-        changes = (Change(kind, read(record)) for record in records)
+        asked = {"limit": str(PAGE), "offset": str(offset), "slim": "true"}
+        listed, at = await self._get(_PATHS[kind], asked)
+        rows, count = _LISTED[kind]
+        records = reading.as_records(listed.get(rows))
+        changes = (Change(kind, self._record(kind, record)) for record in records)
         fresh = tuple(
             each for each in changes if since is None or each.updated_at is None or each.updated_at >= since
         )
         seen = offset + len(records)
-        more = bool(records) and seen < int(listed.get("count") or 0)
+        more = bool(records) and seen < int(listed.get(count) or 0)
         return Page(fresh, str(seen) if more else None, at)
 
     async def get_order(self, remote_id: str) -> Deal:
         detail = await self._detail(Kind.DEAL, remote_id)
-        return _deal(reading.as_record(detail.get(_INSIDE[Kind.DEAL])))
+        return self._deal(reading.as_record(detail.get(_INSIDE[Kind.DEAL])))
 
     async def create_ticket(self, ticket: Ticket) -> str:
         sign = reading.mark(ticket.key)
-        listed, _ = await self._get("api/cases/", {"name": sign, "limit": str(PAGE)})
-        found = listed.get("results") or listed.get("cases") or []
-        made = reading.find_marked(reading.as_records(found), ticket.key, "name")
+        asked = {"name": sign, "slim": "true", "show_merged": "true", "include_deleted": "true"}
+        listed, _ = await self._get("api/cases/", asked)
+        made = reading.find_marked(reading.as_records(listed.get("cases")), ticket.key, "name")
         if made is not None:
             return made
         body = {
@@ -140,22 +155,44 @@ class BottleCrm:
         written = _comment(detail, note.key)
         if written is not None:
             return written
-        body = {"comment": reading.marked(note.text, note.key)}
+        room = COMMENT - len(reading.marked("", note.key)) - 2
+        body = {"comment": reading.marked(note.text[:room], note.key), "is_internal": True}
         path = f"{_PATHS[note.kind]}{_safe(note.remote_id)}/"
         answer = await self._http.call(Request("POST", path, body=body))
         return _comment(reading.as_record(answer.data), note.key) or ""
 
     def verify_webhook(self, received: Received) -> tuple[WebhookHint, ...]:
-        """`X-BottleCRM-Signature`: hex HMAC-SHA256 of the body, with or without `sha256=` before it."""
-        given = received.headers.get("x-bottlecrm-signature", "").removeprefix("sha256=")
-        wanted = hmac.new(self._secret.encode(), received.body, hashlib.sha256).hexdigest()
-        if not self._secret or not hmac.compare_digest(wanted.encode(), given.encode()):
+        """`X-BottleCRM-Signature: t=<unix>,v1=<hex HMAC-SHA256 of "<unix>.<body>">`.
+
+        How old it is does not matter: it only makes us look again.
+        """
+        parts = dict(
+            p.split("=", 1) for p in received.headers.get("x-bottlecrm-signature", "").split(",") if "=" in p
+        )
+        signed = f"{parts.get('t', '')}.".encode() + received.body
+        wanted = hmac.new(self._secret.encode(), signed, hashlib.sha256).hexdigest()
+        if not self._secret or not hmac.compare_digest(wanted.encode(), parts.get("v1", "").encode()):
             raise Forged("wrong signature")
         try:
             said = json.loads(received.body)
         except (ValueError, RecursionError):
             raise Forged("the body is not JSON") from None
         return _hints(said)
+
+    def _record(self, kind: Kind, record: Json) -> Contact | Deal | Case:
+        if kind is Kind.CONTACT:
+            return _contact(record)
+        return self._deal(record) if kind is Kind.DEAL else _case(record)
+
+    def _deal(self, record: Json) -> Deal:
+        return Deal(
+            reading.identifier(record),
+            reading.text(record.get("name")),
+            reading.text(record.get("stage")),
+            reading.money(record.get("amount"), record.get("currency") or self._currency),
+            _whose(record),
+            None,
+        )
 
 
 def _hints(said: Any) -> tuple[WebhookHint, ...]:
@@ -180,21 +217,38 @@ def _comment(detail: Json, key: str) -> str | None:
 
 
 def _contact(record: Json) -> Contact:
-    values = {field: reading.normal(field, record.get(name)) for field, name in _NAMES.items()}
+    values = {field: _read(field, record.get(name)) for field, name in _NAMES.items()}
     if normalised := reading.text(record.get("phone_e164")):
         values[Field.PHONE] = normalised
     return Contact(reading.identifier(record), values, reading.moment(record.get("updated_at")))
 
 
-def _deal(record: Json) -> Deal:
+def _case(record: Json) -> Case:
+    name = reading.text(record.get("name"))
+    return Case(
+        reading.identifier(record),
+        reading.key_in(name),
+        _whose(record),
+        name,
+        reading.text(record.get("description")),
+        reading.text(record.get("status")) in UNFINISHED,
+    )
+
+
+def _whose(record: Json) -> str | None:
+    """The first of the contacts that a deal or a case names."""
     contacts = record.get("contacts")
     first = contacts[0] if isinstance(contacts, list) and contacts else None
-    contact_id = reading.text(first.get("id") if isinstance(first, dict) else first)
-    return Deal(
-        reading.identifier(record),
-        reading.text(record.get("name")),
-        reading.text(record.get("stage")),
-        reading.money(record.get("amount"), record.get("currency")),
-        contact_id or None,
-        reading.moment(record.get("updated_at")),
-    )
+    return reading.text(first.get("id") if isinstance(first, dict) else first) or None
+
+
+def _read(field: Field, value: Any) -> str:
+    found = reading.normal(field, value)
+    return "" if found == NO_NAME else found
+
+
+def _written(field: Field, value: str) -> str | None:
+    """A value as it is accepted: a name is never empty, and two empty addresses would be the same one."""
+    if value:
+        return value
+    return NO_NAME if field in (Field.GIVEN_NAME, Field.FAMILY_NAME) else None

@@ -57,6 +57,7 @@ class CrmAdapter(Protocol):
     async def list_changed(self, kind: Kind, since: datetime | None, cursor: str | None) -> Page:
         """The page after `cursor` of what changed at or after `since`; of everything when it is None.
 
+        `kind` is one of the capabilities.
         Records may come twice and in any order. None that stays unchanged meanwhile is left out.
         """
         ...

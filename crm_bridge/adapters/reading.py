@@ -1,6 +1,7 @@
 """Reading what a CRM answered. Nothing here trusts the answer to have the right shape."""
 
 import math
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -15,6 +16,7 @@ from crm_bridge.money import Money
 Json = dict[str, Any]
 _NAME_FIELDS = (Field.GIVEN_NAME, Field.PATRONYMIC, Field.FAMILY_NAME)
 DIGITS = 15  # of an amount; the database holds no more than eighteen with the minor units
+_MARK = re.compile(r"\[([\w-]+)\]$")
 MINOR = 100  # of the currencies that the supported CRMs sell in
 
 
@@ -110,6 +112,12 @@ def money(amount: Any, currency: Any) -> Money | None:
 def mark(key: str) -> str:
     """The sign in a ticket or note by which it is found again."""
     return f"[{key}]"
+
+
+def key_in(body: str) -> str:
+    """The key of the sign at the end of a text; empty when there is none."""
+    found = _MARK.search(body)
+    return found[1] if found else ""
 
 
 def marked(body: str, key: str) -> str:

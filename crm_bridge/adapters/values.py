@@ -51,6 +51,18 @@ class Deal:
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """A ticket as the CRM holds it, whoever made it."""
+
+    remote_id: str
+    key: str  # of the ticket of ours that it was made for; empty when people there made it
+    contact_id: str | None
+    subject: str
+    text: str
+    is_open: bool  # somebody there still has to see to it
+
+
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """A matter for the people who work in the CRM. `key` is written into it, so that it is made once."""
 
@@ -75,7 +87,7 @@ class Change:
     """A record that changed, as a list shows it. A list may lag behind the record itself."""
 
     kind: Kind
-    record: Contact | Deal
+    record: Contact | Deal | Case
 
     @property
     def remote_id(self) -> str:
@@ -83,7 +95,7 @@ class Change:
 
     @property
     def updated_at(self) -> datetime | None:
-        return self.record.updated_at
+        return None if isinstance(self.record, Case) else self.record.updated_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,23 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from crm_bridge.company.account import AccountRules
+from crm_bridge.company.cases import CaseRules
+from crm_bridge.company.channels import ChannelRules
 from crm_bridge.company.conversation import Conversation
+from crm_bridge.company.delivery import DeliveryRules
+from crm_bridge.company.loyalty import LoyaltyRules
+from crm_bridge.company.messages import MessageRules
 from crm_bridge.company.orders import OrderRules
+from crm_bridge.company.payment import PaymentRules
+from crm_bridge.company.people import People
+from crm_bridge.company.plans import PlanRules
+from crm_bridge.company.privacy import PrivacyRules
+from crm_bridge.company.promotions import PromotionRules
+from crm_bridge.company.requisites import Requisites
+from crm_bridge.company.returns import ReturnRules
+from crm_bridge.company.stores import Stores
+from crm_bridge.company.visits import VisitRules
 
 
 class BadCompany(ValueError):
@@ -19,8 +34,23 @@ class Company(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    channels: ChannelRules = ChannelRules()
     conversation: Conversation
+    cases: CaseRules
     orders: OrderRules
+    delivery: DeliveryRules
+    returns: ReturnRules
+    payment: PaymentRules
+    promotions: PromotionRules
+    loyalty: LoyaltyRules
+    plans: PlanRules
+    account: AccountRules
+    privacy: PrivacyRules
+    messages: MessageRules
+    requisites: Requisites
+    people: People
+    stores: Stores
+    visits: VisitRules
 
 
 def load(path: Path) -> Company:

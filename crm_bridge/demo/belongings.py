@@ -20,6 +20,7 @@ YEAR = 365 * DAY
 POINTS_LIVE = 180 * DAY
 REFUND_WITHIN = 10 * DAY  # the Russian consumer-protection law gives the seller ten days
 CASHBACK = 0.03
+PAUSED_FOR = 5 * DAY
 
 
 def description(rng: Random, client: Client, now: datetime) -> Row:
@@ -78,6 +79,7 @@ def subscriptions(rng: Random, client: Client, now: datetime, card_of: dict[int,
         "cancelled_at": now - minutes_between(rng, DAY, 20 * DAY)
         if state is SubscriptionState.CANCELLED
         else None,
+        "paused_at": now - PAUSED_FOR if state is SubscriptionState.PAUSED else None,
     }
 
 

@@ -28,15 +28,16 @@ SLOT_DAYS = 7
 
 
 def slots(now: datetime) -> list[Row]:
-    """Rooms for maintenance in the coming week, in every town."""
+    """Rooms for maintenance and repair in the coming week, in every town."""
     return [
         {
-            "service": read("relations")["maintenance"][town.language],
+            "service": read("relations")[service][town.language],
             "place": f"{town.city}, {town.points[0]}",
             "starts_at": (starts := _at(now + day * DAY, hour, town.zone)),
             "ends_at": starts + HOUR,
             "capacity": 2,
         }
+        for service in ("maintenance", "repair")
         for language in ("ru", "en")
         for town in places(language)
         for day in range(1, SLOT_DAYS + 1)

@@ -84,15 +84,22 @@ def journey(
     state: OrderState,
     method: DeliveryMethod,
     cause: CheckpointKind | None,
+    *,
+    recent: bool = False,
 ) -> Journey:
-    """A believable past of an order. `cause` is why it is late; without one it is on time."""
+    """A believable past of an order.
+
+    Args:
+        cause: why it is late; without one it is on time.
+        recent: delivered a few days ago, so that it can still be returned.
+    """
     if state in UNSHIPPED:
         placed = now - _hours(rng, _AGE_HOURS[state])
         promised = evening(placed + rng.randint(4, 7) * DAY, place.zone)
         expected = None if state is OrderState.CANCELLED else promised
         return Journey(placed, promised, expected, None, None, ())
     steps = _cut(rng, _steps(place, method, cause), state, cause)
-    checkpoints = _timed(rng, steps, now - _hours(rng, _unseen(state, cause)))
+    checkpoints = _timed(rng, steps, now - _hours(rng, _unseen(state, cause, recent)))
     times = {kind: at for kind, _, at in checkpoints}
     promised = _promise(rng, now, place.zone, times, cause)
     placed = min(checkpoints[0][2] - _hours(rng, (20, 50)), promised - 3 * DAY)
@@ -112,8 +119,10 @@ def _hours(rng: Random, span: tuple[int, int]) -> timedelta:
     return timedelta(minutes=rng.randint(span[0] * 60, span[1] * 60))
 
 
-def _unseen(state: OrderState, cause: CheckpointKind | None) -> tuple[int, int]:
+def _unseen(state: OrderState, cause: CheckpointKind | None, recent: bool) -> tuple[int, int]:
     """For how many hours nothing has been heard of the parcel."""
+    if recent and state is OrderState.DELIVERED:
+        return 50, 90
     if state is not OrderState.SHIPPED or cause is None:
         return _LAST_SEEN_HOURS[state]
     overdue = _TROUBLES[cause].way_left + 28  # the promise ends in an evening, a day later at most

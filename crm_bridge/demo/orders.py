@@ -58,7 +58,8 @@ def played_order(rng: Random, now: datetime, place: Place, part: Part) -> OrderP
     """An order of a customer one can play: everything that matters is given."""
     collected = part.state is OrderState.READY_FOR_PICKUP
     method = DeliveryMethod.PICKUP if collected else DeliveryMethod.COURIER
-    return _plan(rng, now, place, part.state, method, part.cause, ((goods()[part.item], 1),))
+    basket = ((goods()[part.item], 1),)
+    return _plan(rng, now, place, part.state, method, part.cause, basket, recent=True)
 
 
 def random_orders(rng: Random, now: datetime, place: Place) -> list[OrderPlan]:
@@ -79,6 +80,8 @@ def _plan(
     method: DeliveryMethod,
     cause: CheckpointKind | None,
     basket: tuple[tuple[Good, int], ...],
+    *,
+    recent: bool = False,
 ) -> OrderPlan:
     return OrderPlan(
         state=state,
@@ -86,7 +89,7 @@ def _plan(
         method=method,
         point=rng.choice(place.points) if method is DeliveryMethod.PICKUP else None,
         basket=basket,
-        journey=journey(rng, now, place, state, method, cause),
+        journey=journey(rng, now, place, state, method, cause, recent=recent),
         cause=cause,
         carrier=rng.choice(place.carriers),
         tracking=f"ZB{rng.randrange(10**9, 10**10)}",

@@ -15,6 +15,7 @@ from sqlalchemy.orm import selectinload
 from crm_bridge.demo import belongings, dealings
 from crm_bridge.demo.clients import Bought, Client
 from crm_bridge.demo.inserting import Row, insert_for_ids, insert_rows
+from crm_bridge.demo.quirks import load_quirks
 from crm_bridge.models import (
     Appointment,
     Asset,
@@ -39,12 +40,12 @@ KEY = "demo relations"
 
 @dataclass(frozen=True, slots=True)
 class _Visits:
-    """Rooms for visits by where and when they are."""
+    """Rooms for visits by what they are for, where and when."""
 
-    ids: dict[tuple[str, datetime], int]
+    ids: dict[tuple[str, str, datetime], int]
 
     def id_of(self, row: Row) -> int | None:
-        return self.ids.get((row["place"], row["starts_at"]))
+        return self.ids.get((row["service"], row["place"], row["starts_at"]))
 
 
 async def load_relations(session: AsyncSession, now: datetime, seed: int) -> None:
@@ -56,6 +57,7 @@ async def load_relations(session: AsyncSession, now: datetime, seed: int) -> Non
         await _describe(session, rng, clients, now)
         await _load_belongings(session, rng, clients, now)
         await _load_dealings(session, rng, clients, now)
+        await load_quirks(session, clients)
         return {"customers": len(clients)}
 
     await once(session, KEY, "load_demo_relations", now, run)
@@ -105,7 +107,9 @@ async def _load_things(session: AsyncSession, rng: Random, clients: list[Client]
     for id_, row in zip(ids, rows, strict=True):
         owned.setdefault(row["customer_id"], []).append((id_, row))
     await insert_rows(session, Slot, dealings.slots(now))
-    visits = _Visits({(row.place, row.starts_at): row.id for row in await session.scalars(select(Slot))})
+    visits = _Visits(
+        {(row.service, row.place, row.starts_at): row.id for row in await session.scalars(select(Slot))}
+    )
     booked = [
         row for client in clients for row in dealings.appointments(rng, client, owned.get(client.id, []), now)
     ]

@@ -17,6 +17,7 @@ from core.db import Base
 from crm_bridge.duplicates.freezing import freeze, thaw
 from crm_bridge.duplicates.matching import compare, read_people
 from crm_bridge.models import Customer, Merge, MergeProposal, ProposalState
+from crm_bridge.operations.running import Announce
 
 _FILLED = ("patronymic", "city", "segment", "preferred_channel", "preferred_from", "preferred_until")
 _EITHER = ("vip", "do_not_disturb")  # true when it is true of one of the two
@@ -39,8 +40,10 @@ class CannotUnmerge(Exception):
 class Merges:
     """Merges and unmerges, each in the caller's transaction."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, announce: Announce | None = None) -> None:
+        """`announce`: None when no CRM is connected."""
         self._clock = clock
+        self._announce = announce
 
     async def merge(
         self,
@@ -79,6 +82,7 @@ class Merges:
         session.add(merge)
         await session.flush()
         await self._settle(session, merge, ProposalState.MERGED, by)
+        await self._tell(session, survivor_id)
         return merge.id
 
     async def unmerge(self, session: AsyncSession, merge_id: int, by: str) -> None:
@@ -101,6 +105,12 @@ class Merges:
         merge.undone_at, merge.undone_by = self._clock.now(), by
         await session.flush()
         await self._settle(session, merge, ProposalState.REFUSED, by)
+        await self._tell(session, merge.survivor_id, merge.absorbed_id)
+
+    async def _tell(self, session: AsyncSession, *customers: int) -> None:
+        if self._announce:
+            for customer_id in customers:
+                await self._announce.customer_changed(session, customer_id)
 
     async def _settle(self, session: AsyncSession, merge: Merge, state: ProposalState, by: str) -> None:
         pair = sorted((merge.survivor_id, merge.absorbed_id))

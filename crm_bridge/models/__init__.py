@@ -18,13 +18,17 @@ from crm_bridge.models.notice import Notice, NoticeChannel
 from crm_bridge.models.operation import Operation
 from crm_bridge.models.order import CLOSED, DeliveryMethod, Order, OrderItem, OrderState
 from crm_bridge.models.payment import Payment, PaymentMethod, PaymentState
+from crm_bridge.models.rating import Rating
 from crm_bridge.models.refund import Refund, RefundState
+from crm_bridge.models.returned_item import ReturnedItem, ReturnWish
 from crm_bridge.models.review import Review
 from crm_bridge.models.saved_method import SavedMethod
 from crm_bridge.models.shipment import DELAYS, Checkpoint, CheckpointKind, Shipment
+from crm_bridge.models.start_key import StartKey
 from crm_bridge.models.subscription import Period, Subscription, SubscriptionState
-from crm_bridge.models.ticket import UNSOLVED, Ticket, TicketKind, TicketPriority, TicketState
-from crm_bridge.models.verification_code import Throttle, VerificationCode
+from crm_bridge.models.ticket import UNSOLVED, Ticket, TicketFile, TicketKind, TicketPriority, TicketState
+from crm_bridge.models.verification_code import CodePurpose, Throttle, VerificationCode
+from crm_bridge.models.watch import Watch, WatchReason
 
 __all__ = [
     "CLOSED",
@@ -36,6 +40,7 @@ __all__ = [
     "Author",
     "Checkpoint",
     "CheckpointKind",
+    "CodePurpose",
     "ConsentRecord",
     "ContactKind",
     "ContactPoint",
@@ -75,18 +80,25 @@ __all__ = [
     "Proof",
     "ProposalState",
     "Purpose",
+    "Rating",
     "Refund",
     "RefundState",
+    "ReturnWish",
+    "ReturnedItem",
     "Review",
     "SavedMethod",
     "Shipment",
     "Slot",
+    "StartKey",
     "Subscription",
     "SubscriptionState",
     "Throttle",
     "Ticket",
+    "TicketFile",
     "TicketKind",
     "TicketPriority",
     "TicketState",
     "VerificationCode",
+    "Watch",
+    "WatchReason",
 ]

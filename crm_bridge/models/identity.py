@@ -34,4 +34,7 @@ class Identity(Base):
     method: Mapped[Proof | None] = mapped_column(choice(Proof, "method"))
     verified_at: Mapped[datetime | None]
     language: Mapped[str | None] = mapped_column(String(8))
+    dead_at: Mapped[datetime | None]  # nothing can be delivered there since
+    dead_why: Mapped[str | None] = mapped_column(String(24))
+    free_at: Mapped[datetime | None]  # the provider's limit of one chat: not before then
     created_at: Mapped[datetime]

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import JSON
 
-from core.db import Base
+from core.db import Base, BigId
 from crm_bridge.models.choice import choice
 
 
@@ -27,7 +27,9 @@ class MessageState(StrEnum):
     RECEIVED = "received"  # from the customer
     PENDING = "pending"  # of ours, not delivered yet
     SENT = "sent"
+    DELIVERED = "delivered"
     READ = "read"
+    UNCERTAIN = "uncertain"  # it went out and no answer came: nobody knows whether it arrived
     DROPPED = "dropped"  # its ownership epoch passed before delivery
     FAILED = "failed"
 
@@ -39,6 +41,7 @@ class Message(Base):
     __table_args__ = (
         UniqueConstraint("conversation_id", "seq"),
         Index("ix_message_conversation", "conversation_id", "created_at", "id"),
+        Index("ix_message_identity", "identity_id", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -46,6 +49,8 @@ class Message(Base):
         String(64), ForeignKey("conversation.id", ondelete="CASCADE")
     )
     seq: Mapped[int | None]
+    # The account it came from or went to: a conversation follows its customer from channel to channel.
+    identity_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("identity.id", ondelete="SET NULL"))
     author: Mapped[Author] = mapped_column(choice(Author, "author"))
     text: Mapped[str] = mapped_column(Text)
     buttons: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)  # [{"id", "title"}]

@@ -54,12 +54,13 @@ class Order(Base):
     currency: Mapped[str] = mapped_column(String(3))
     delivery_method: Mapped[DeliveryMethod] = mapped_column(choice(DeliveryMethod, "delivery_method"))
     delivery_city: Mapped[str] = mapped_column(String(100))
-    delivery_place: Mapped[str | None] = mapped_column(String(200))  # the pick-up point
+    delivery_place: Mapped[str | None] = mapped_column(String(200))  # the pick-up point, or the address
     placed_at: Mapped[datetime]
     promised_at: Mapped[datetime | None]  # said when the order was placed; never moved
     expected_at: Mapped[datetime | None]  # what the carrier says now
     delivered_at: Mapped[datetime | None]
     keep_until: Mapped[datetime | None]  # how long the pick-up point keeps it
+    promo_code: Mapped[str | None] = mapped_column(String(40))  # that made it cheaper
 
     items: Mapped[list["OrderItem"]] = relationship(lazy="raise", order_by="OrderItem.id")
     shipments: Mapped[list["Shipment"]] = relationship(lazy="raise", order_by="Shipment.id")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, BigId
@@ -26,6 +26,7 @@ class Review(Base):
     stars: Mapped[int]
     text: Mapped[str] = mapped_column(Text)
     source: Mapped[str] = mapped_column(String(64))  # the site where it stands
+    may_publish: Mapped[bool] = mapped_column(default=False, server_default=false())  # the customer agreed
     answer: Mapped[str | None] = mapped_column(Text)
     at: Mapped[datetime]
     answered_at: Mapped[datetime | None]

@@ -50,3 +50,4 @@ class Subscription(Base):
     started_at: Mapped[datetime]
     paid_until: Mapped[datetime]
     cancelled_at: Mapped[datetime | None]
+    paused_at: Mapped[datetime | None]  # since when the paid time stands still

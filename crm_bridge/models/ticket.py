@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, BigId
+from core.media.tables import Media
 from crm_bridge.models.choice import choice
 
 
@@ -70,3 +71,15 @@ class Ticket(Base):
     due_at: Mapped[datetime | None]
     solved_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+
+
+class TicketFile(Base):
+    """What came with a ticket: a picture, a scan. What it holds is in the media store, under its hash."""
+
+    __tablename__ = "ticket_file"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(BigId, ForeignKey("ticket.id", ondelete="CASCADE"), index=True)
+    sha256: Mapped[str] = mapped_column(String(64), ForeignKey(Media.sha256), index=True)
+    name: Mapped[str] = mapped_column(String(255))
+    at: Mapped[datetime]

@@ -1,15 +1,24 @@
 """One-time codes, and the counters of wrong ones."""
 
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, BigId
+from crm_bridge.models.choice import choice
+
+
+class CodePurpose(StrEnum):
+    """What a code proves."""
+
+    IDENTITY = "identity"  # that an account in a channel belongs to a customer
+    CONTACT = "contact"  # that a known customer holds a new phone or e-mail
 
 
 class VerificationCode(Base):
-    """A one-time code. Only the newest of an identity is alive; contact and code are kept hashed.
+    """A one-time code. Of an identity and a purpose only the newest is alive; contact and code are kept hashed.
 
     A request for an unknown contact leaves a row like any other, without a customer.
     """
@@ -24,6 +33,11 @@ class VerificationCode(Base):
     identity_id: Mapped[int] = mapped_column(BigId, ForeignKey("identity.id", ondelete="CASCADE"))
     conversation_id: Mapped[str] = mapped_column(
         String(64), ForeignKey("conversation.id", ondelete="CASCADE"), index=True
+    )
+    purpose: Mapped[CodePurpose] = mapped_column(
+        choice(CodePurpose, "purpose"),
+        default=CodePurpose.IDENTITY,
+        server_default=CodePurpose.IDENTITY.value,
     )
     contact_hash: Mapped[str] = mapped_column(String(64))
     code_hash: Mapped[str] = mapped_column(String(64))

@@ -7,10 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.company.orders import OrderRules
-from crm_bridge.models import Order, OrderState, Payment, PaymentState, Refund, RefundState
+from crm_bridge.models import Order, OrderState, Payment
 from crm_bridge.money import Money
 from crm_bridge.operations.once import Result
 from crm_bridge.operations.running import Operations
+from crm_bridge.operations.settling import money_kept, settle
 from crm_bridge.orders import OrderView
 
 
@@ -35,7 +36,7 @@ class OrderOperations:
         """
 
         async def work(session: AsyncSession) -> Result:
-            order = await self._locked(session, customer_id, number)
+            order = await locked_order(session, customer_id, number)
             percent = self._rules.fee_percent(order.state)
             total = Money(order.total_minor, order.currency)
             if percent is None or fee_of(total, percent).minor > agreed_fee.minor:
@@ -47,33 +48,17 @@ class OrderOperations:
 
     async def _give_back(self, session: AsyncSession, order: Order, fee: Money) -> int | None:
         """Promise the money that was paid, less the fee; unpaid payments are called off."""
-        paid = 0
-        for payment in await session.scalars(select(Payment).where(Payment.order_id == order.id)):
-            if payment.state is PaymentState.PAID:
-                paid += payment.amount_minor
-            elif payment.state is PaymentState.PENDING:
-                payment.state = PaymentState.CANCELLED
-        amount = max(paid - fee.minor, 0)
-        if not amount:
-            return None
-        now = self._operations.clock.now()
-        session.add(
-            Refund(
-                customer_id=order.customer_id,
-                order_id=order.id,
-                state=RefundState.APPROVED,
-                amount_minor=amount,
-                currency=order.currency,
-                reason="order cancelled",
-                requested_at=now,
-                promised_at=now + timedelta(days=self._rules.refund_days),
-            )
-        )
-        return amount
+        payments = list(await session.scalars(select(Payment).where(Payment.order_id == order.id)))
+        owed = min(fee.minor, await money_kept(session, order.id, payments))
+        now, within = self._operations.clock.now(), timedelta(days=self._rules.refund_days)
+        done = await settle(session, order, owed, "order cancelled", now, within)
+        return done.refund or None
 
-    async def _locked(self, session: AsyncSession, customer_id: int, number: str) -> Order:
-        query = select(Order).where(Order.customer_id == customer_id, Order.number == number)
-        return (await session.scalars(query.with_for_update())).one()
+
+async def locked_order(session: AsyncSession, customer_id: int, number: str) -> Order:
+    """The customer's own order, locked until the end of the transaction."""
+    query = select(Order).where(Order.customer_id == customer_id, Order.number == number)
+    return (await session.scalars(query.with_for_update())).one()
 
 
 def fee_of(total: Money, percent: Decimal) -> Money:

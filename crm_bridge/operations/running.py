@@ -7,13 +7,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import Clock
 from core.db import Database
+from crm_bridge.models import Ticket
 from crm_bridge.operations.once import Result, once
 
 
 class Announce(Protocol):
-    """Tells other systems, in the transaction of the change, that a customer has changed."""
+    """Tells other systems, in the transaction of the change, what has changed."""
 
     async def customer_changed(self, session: AsyncSession, customer_id: int) -> None: ...
+
+    async def ticket_opened(self, session: AsyncSession, ticket: Ticket) -> None: ...
 
 
 class Operations:
@@ -43,3 +46,8 @@ class Operations:
             if self._announce and not done.repeated:
                 await self._announce.customer_changed(session, customer_id)
         return done.result
+
+    async def ticket_opened(self, session: AsyncSession, ticket: Ticket) -> None:
+        """Let other systems hear of a new ticket, which this session has written."""
+        if self._announce:
+            await self._announce.ticket_opened(session, ticket)

@@ -2,13 +2,14 @@
 
 `service.Sync` is the whole; `merge` decides, and is pure; `meeting` carries out one decision in one
 transaction; `pull`, `sweep` and `push` bring the two sides together; `conflicts` and `status` are what
-administrators see.
+administrators see, `freshness` what customers may have to be told.
 """
 
 from crm_bridge.sync.config import BadConfig, CrmConfig, load
 from crm_bridge.sync.conflicts import Conflicts, ConflictView
+from crm_bridge.sync.freshness import Freshness, Freshnesses
 from crm_bridge.sync.outgoing import Announcements
-from crm_bridge.sync.service import Sync, UnknownAccount, connect
+from crm_bridge.sync.service import Sync, UnknownAccount, announcements, connect
 from crm_bridge.sync.status import AccountStatus, Statuses
 from crm_bridge.sync.tables import Side
 
@@ -19,10 +20,13 @@ __all__ = [
     "ConflictView",
     "Conflicts",
     "CrmConfig",
+    "Freshness",
+    "Freshnesses",
     "Side",
     "Statuses",
     "Sync",
     "UnknownAccount",
+    "announcements",
     "connect",
     "load",
 ]

@@ -14,6 +14,7 @@ from crm_bridge.adapters.rest_shape import Strict
 from crm_bridge.sync.rules import SyncRules
 
 FILE = "crm.yml"
+TOKEN_KEY = "crm_tokens"  # noqa: S105 - the name of the file whose secret encrypts the tokens
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _KINDS = {"bitrix24", "amocrm", "odoo", "espocrm", "bottlecrm", "rest"}
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]

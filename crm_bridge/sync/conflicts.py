@@ -1,6 +1,5 @@
 """Edits that stood against each other: kept, listed, decided."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,6 +34,7 @@ class ConflictView:
     winner: Side | None
     decided_by: str | None
     at: datetime
+    decided_at: datetime | None
 
 
 async def record(
@@ -103,7 +103,7 @@ class Conflicts:
         only_open: bool = False,
         before: int | None = None,
         limit: int = 50,
-    ) -> Sequence[ConflictView]:
+    ) -> list[ConflictView]:
         """Conflicts, newest first. `before`: the id of the last one of the page above."""
         query = select(CrmConflict).order_by(CrmConflict.id.desc()).limit(limit)
         if account is not None:
@@ -161,4 +161,5 @@ def _view(row: CrmConflict) -> ConflictView:
         row.winner,
         row.decided_by,
         row.at,
+        row.decided_at,
     )

@@ -74,7 +74,7 @@ async def keep(session: AsyncSession, account: str, deal: Deal, now: datetime) -
 
     A deal of somebody who was erased is not kept.
     """
-    customer_id = await _buyer(session, account, deal.contact_id)
+    customer_id = await whose(session, account, deal.contact_id)
     if customer_id is None and await _erased(session, account, deal.contact_id):
         return
     values = {
@@ -99,7 +99,8 @@ async def keep(session: AsyncSession, account: str, deal: Deal, now: datetime) -
     await session.flush()
 
 
-async def _buyer(session: AsyncSession, account: str, contact_id: str | None) -> int | None:
+async def whose(session: AsyncSession, account: str, contact_id: str | None) -> int | None:
+    """The customer of a contact; None when there is none, or they were erased."""
     query = select(CrmLink.customer_id).where(CrmLink.account == account, CrmLink.remote_id == contact_id)
     return (await session.execute(query)).scalar_one_or_none() if contact_id else None
 

@@ -13,8 +13,11 @@ from core.db import Database
 from core.jobs import JobQueue, RetryAfter
 from core.jobs.port import TRANSACTIONAL
 from crm_bridge.adapters.errors import NotFound, Refused
-from crm_bridge.adapters.values import Kind, Note, Ticket
+from crm_bridge.adapters.values import Kind, Note
+from crm_bridge.adapters.values import Ticket as Matter
+from crm_bridge.models import Ticket
 from crm_bridge.sql import insert_if_absent
+from crm_bridge.sync import cases
 from crm_bridge.sync.jobs import SEND, enqueue_push, of_customer
 from crm_bridge.sync.meeting import Party, link_of, shadow_of
 from crm_bridge.sync.state import WHILE_DOWN, answers
@@ -44,6 +47,10 @@ class Announcements:
         """A ticket for the people who work in the CRM. The same `key` again changes nothing."""
         values = {"kind": OutgoingKind.TICKET, "subject": subject[:SUBJECT_LIMIT], "text": text}
         await self._put(session, customer_id, key, values)
+
+    async def ticket_opened(self, session: AsyncSession, ticket: Ticket) -> None:
+        """A ticket of ours was stored in this transaction. What becomes of it in the CRM comes back to it."""
+        await self.ticket(session, ticket.customer_id, cases.key_of(ticket.id), ticket.subject, ticket.text)
 
     async def note(
         self, session: AsyncSession, customer_id: int, key: str, text: str, deal_id: str | None = None
@@ -105,6 +112,8 @@ class Sender:
             sent = await _row(session, key)
             if sent is not None:
                 sent.remote_id, sent.sent_at, sent.problem = remote_id, self._clock.now(), None
+                if sent.kind is OutgoingKind.TICKET:
+                    await cases.sent(session, self._party.name, sent, remote_id)
             await answers(session, self._party.name)
 
     async def refused(self, key: str, why: str) -> None:
@@ -120,7 +129,7 @@ class Sender:
         crm = self._party.crm
         try:
             if row.kind is OutgoingKind.TICKET:
-                return await crm.create_ticket(Ticket(row.key, link.remote_id, row.subject, row.text))
+                return await crm.create_ticket(Matter(row.key, link.remote_id, row.subject, row.text))
             if row.deal_id is not None:
                 return await crm.append_note(Note(row.key, Kind.DEAL, row.deal_id, row.text))
             return await crm.append_note(Note(row.key, Kind.CONTACT, link.remote_id, row.text))

@@ -17,8 +17,8 @@ from core.clock import Clock
 from core.db import Database
 from core.jobs import JobQueue
 from crm_bridge.adapters.reading import moment
-from crm_bridge.adapters.values import Change, Contact, Deal, Kind, Page
-from crm_bridge.sync import deals, people
+from crm_bridge.adapters.values import Case, Change, Contact, Deal, Kind, Page
+from crm_bridge.sync import cases, deals, people
 from crm_bridge.sync.jobs import enqueue_look, enqueue_push
 from crm_bridge.sync.meeting import Meetings, Party
 from crm_bridge.sync.state import answers, state_of
@@ -111,6 +111,9 @@ class Puller:
         """`thorough`: send what somebody changed here and did not announce, too."""
         if isinstance(change.record, Deal):
             await deals.keep(session, self._party.name, change.record, self._clock.now())
+            return
+        if isinstance(change.record, Case):
+            await cases.keep(session, self._party.name, change.record, self._clock.now())
             return
         account, contact = self._party.name, change.record
         shadow = await _shadow(session, account, contact.remote_id)

@@ -201,15 +201,24 @@ class Sync:
 
 
 def connect(
-    config: CrmConfig, session: aiohttp.ClientSession, db: Database, clock: Clock
+    config: CrmConfig, session: aiohttp.ClientSession, db: Database, clock: Clock, key: bytes
 ) -> dict[str, Party]:
-    """The configured accounts, ready to be used for as long as the HTTP session is open."""
+    """The configured accounts, ready to be used for as long as the HTTP session is open.
+
+    Args:
+        key: encrypts tokens that expire.
+    """
     builder = Builder(session, clock)
     parties = {}
     for name, account in config.accounts.items():
-        tokens = DatabaseTokens(db, clock, name, _first_tokens(account.crm))
+        tokens = DatabaseTokens(db, clock, key, name, _first_tokens(account.crm))
         parties[name] = Party(name, builder.build(name, account.crm, tokens), account.sync)
     return parties
+
+
+def announcements(config: CrmConfig, queue: JobQueue, clock: Clock) -> Announcements:
+    """For services of a process that does not synchronise itself: whoever does finds the jobs."""
+    return Announcements(queue, clock, tuple(config.accounts))
 
 
 def _first_tokens(account: AnyAccount) -> Tokens:

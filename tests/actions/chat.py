@@ -69,6 +69,7 @@ class Chat:
     said: list[Reply] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)  # slots, by the last run of the form
     tone: float = 0.0  # how the next messages sound, as the engine's sentiment has it
+    files: list[dict[str, str]] = field(default_factory=list)  # that come with the next messages
     inquiries: list[tuple[str, str]] = field(default_factory=list)  # of the next messages: text, intent
     _numbers: Any = field(default_factory=itertools.count)
 
@@ -106,7 +107,7 @@ class Chat:
         understood = {
             "text": text,
             "message_id": message_id,
-            "metadata": {"message_id": message_id, "language": self.language},
+            "metadata": {"message_id": message_id, "language": self.language, "attachments": self.files},
             "intent": {"name": intent, "confidence": 0.9},
             "sentiment": {"score": self.tone, "words": []},
             "inquiries": [

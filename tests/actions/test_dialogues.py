@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from core.clock import ManualClock
 from core.db import Database
-from crm_bridge.models import Order, OrderState, Refund
+from crm_bridge.models import Identity, Order, OrderState, Refund
+from tests.actions.chat import read
 from tests.actions.conftest import Open
 
 
@@ -115,3 +116,24 @@ async def test_a_matter_inside_a_matter_ends_first(chats: Open) -> None:
     heard = await dmitry.says("где заказ 1007?", "track_order", order_id="1007")
     assert "1007" in heard
     assert "Отменить заказ 1008" in heard
+
+
+async def test_a_bare_number_corrects_the_order_too(chats: Open) -> None:
+    dmitry = await chats("demo-1006")
+    await dmitry.says("отменить заказ 1006", "cancel_order", order_id="1006")
+    assert "Отменить заказ 1008" in await dmitry.says("нет, 1008", "deny")
+
+
+async def test_when_the_proof_runs_out_it_is_asked_for_again_and_the_matter_goes_on(
+    chats: Open, clock: ManualClock, shop: Database
+) -> None:
+    dmitry = await chats("demo-1006")
+    await dmitry.says("отменить заказ 1008", "cancel_order", order_id="1008")
+    clock.advance(timedelta(hours=20))
+    assert "Продолжим?" in await dmitry.says("здравствуйте", "greet")
+    await dmitry.run("validate_task_form", "да", "affirm")
+    assert dmitry.slots["followup"] == "identification_form"
+    async with shop.write() as session:
+        await session.execute(update(Identity).values(verified_at=clock.now()))
+    said = await dmitry.run("action_after_identification", "123456")
+    assert "Отменить заказ 1008" in read(said)

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
 from icalendar import Calendar
 from sqlalchemy import delete, func, select, update
 
@@ -36,9 +37,9 @@ async def test_saturday_morning_is_understood_offered_booked_and_sent_as_a_calen
         date="2026-11-21",
         time="06:00/12:00",
     )
-    assert "ул. Баумана, 44" in heard
-    assert "завтра, 10:00" in maria.said[-1].buttons
-    booked = await maria.presses("завтра, 10:00")
+    assert heard == "Есть место: завтра, 10:00 (Казань, ул. Баумана, 44). Записать?"
+    assert "завтра, 13:00" in maria.said[-1].buttons
+    booked = await maria.says("да, давайте", "affirm")
     assert booked.startswith("Записала вас. Обслуживание техники: завтра, 10:00, Казань, ул. Баумана, 44.")
     [visit] = await visits(shop, "demo-1001")
     assert visit.starts_at.isoformat() == "2026-11-21T07:00:00+00:00"
@@ -163,3 +164,34 @@ async def test_a_stranger_is_asked_who_they_are_first(chats: Open) -> None:
     stranger: Chat = await chats()
     said = await stranger.ask("action_book_appointment", "запишите на ремонт", "book_appointment")
     assert said[-1].response == "utter_ask_contact"
+
+
+async def test_when_the_calendar_cannot_be_read_she_says_so_and_the_question_stays_open(
+    chats: Open, shop: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maria = await chats("demo-1001")
+    await maria.says("запишите на ремонт", "book_appointment")
+
+    async def break_down(*_: object, **__: object) -> None:
+        raise OSError("disk")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("crm_bridge.operations.visits.VisitOperations.book", break_down)
+        assert "неполадка на нашей стороне" in await maria.presses("завтра, 10:00")
+    assert await visits(shop, "demo-1001") == []
+    assert "Записала вас" in await maria.says("завтра в 10", date="2026-11-21", time="10:00")
+    assert len(await visits(shop, "demo-1001")) == 1
+
+
+async def test_without_the_file_store_the_visit_still_stands(
+    chats: Open, shop: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(MediaStore, "save", full)
+    maria = await chats("demo-1001")
+    await maria.says("запишите на ремонт", "book_appointment")
+    assert "Записала вас" in await maria.presses("завтра, 10:00")
+    assert "attachment" not in maria.said[-1].custom
+    assert len(await visits(shop, "demo-1001")) == 1

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import pytest
@@ -10,15 +10,38 @@ import pytest
 from core.clock import ManualClock
 from core.db import Database
 from core.jobs import EmbeddedQueue, Handler, Job, Park, RetryAfter, RetryPolicy, Worker
+from core.jobs.cluster import ProcrastinateQueue
 from core.jobs.port import PROACTIVE, REPLY
 
 SECOND = timedelta(seconds=1)
 Make = Callable[[], EmbeddedQueue]
 
 
+@pytest.fixture(params=["embedded-sqlite", "embedded-postgresql", "procrastinate"])
+def place(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """An implementation of the port, and a fresh database for it."""
+    kind: str = request.param
+    return kind, request.getfixturevalue("sqlite_url" if kind == "embedded-sqlite" else "postgres_url")
+
+
 @pytest.fixture
-def queue(db: Database, clock: ManualClock) -> EmbeddedQueue:
-    return EmbeddedQueue(db, clock, lease=timedelta(seconds=30))
+async def queue(place: tuple[str, str], clock: ManualClock) -> AsyncIterator[EmbeddedQueue]:
+    kind, url = place
+    database, lease = Database(url), timedelta(seconds=30)
+    if kind == "procrastinate":
+        cluster = ProcrastinateQueue(database, clock, lease)
+        await cluster.open()
+        yield cluster
+        await cluster.close()
+    else:
+        yield EmbeddedQueue(database, clock, lease)
+    await database.close()
+
+
+@pytest.fixture
+def db(queue: EmbeddedQueue) -> Database:
+    """The database that the queue is in."""
+    return queue._db
 
 
 async def claimed(queue: EmbeddedQueue, worker: str = "w", limit: int = 10) -> list[str]:
@@ -64,6 +87,38 @@ async def test_a_reply_being_retried_holds_up_the_next_one(queue: EmbeddedQueue,
     assert await claimed(queue) == []
     clock.advance(SECOND)
     assert await claimed(queue) == [1]
+
+
+async def test_who_asked_for_later_holds_up_the_next_one_only_if_it_keeps_its_place(
+    queue: EmbeddedQueue, clock: ManualClock
+) -> None:
+    for n in (1, 2):
+        await queue.enqueue("say", {"n": n}, partition_key="chat")
+    [job] = await queue.claim("w", ["say"], 10)
+    await queue.put_back(job, "w", clock.now() + SECOND, "slow down", failed=False, keep_place=True)
+    assert await claimed(queue) == []
+    clock.advance(SECOND)
+    [job] = await queue.claim("w", ["say"], 10)
+    await queue.put_back(job, "w", clock.now() + SECOND, "tomorrow", failed=False)
+    assert await claimed(queue) == [2]
+
+
+async def test_a_broadcast_being_retried_does_not_hold_up_a_reply(
+    queue: EmbeddedQueue, clock: ManualClock
+) -> None:
+    await queue.enqueue("say", {"n": "offer"}, partition_key="chat", priority=PROACTIVE)
+    [job] = await queue.claim("w", ["say"], 10)
+    await queue.put_back(job, "w", clock.now() + SECOND, "no network", failed=True)
+    await queue.enqueue("say", {"n": "reply"}, partition_key="chat", priority=REPLY)
+    assert await claimed(queue) == ["reply"]
+
+
+async def test_what_is_parked_is_named(queue: EmbeddedQueue) -> None:
+    await queue.enqueue("say", {"n": 1}, partition_key="chat")
+    [job] = await queue.claim("w", ["say"], 10)
+    await queue.park(job, "w", "poison")
+    [parked] = await queue.parked()
+    assert (parked.kind, parked.partition_key, parked.error) == ("say", "chat", "poison")
 
 
 async def test_a_parked_job_blocks_nobody(queue: EmbeddedQueue) -> None:

@@ -1,6 +1,7 @@
 """An administrator at the command line brings customers in, and answers requests about their data."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,13 @@ A1;Соколова Мария;8 900 000 10 01;maria@example.com
 A2;Волков Пётр;позвоните;
 A3;Орлова Елена;8 900 000 10 01;
 """
+
+
+@pytest.fixture
+def installed(tmp_path: Path, migrated_sqlite: Path) -> None:
+    """The installation has run before: its tables are there."""
+    (tmp_path / "var").mkdir()
+    shutil.copy(migrated_sqlite, tmp_path / "var" / "zabota.db")
 
 
 @pytest.fixture
@@ -71,6 +79,7 @@ def test_a_wrong_file_or_mapping_changes_nothing_and_says_why(file: Path) -> Non
     assert "Укажите его: --map phone=Столбец" in spoken(nothing)
 
 
+@pytest.mark.usefixtures("installed")
 def test_duplicates_and_problems_are_shown(file: Path) -> None:
     zabota("crm", "import", str(file))
     (pair,) = told(zabota("crm", "duplicates", "--no-search", "--json"))
@@ -81,6 +90,30 @@ def test_duplicates_and_problems_are_shown(file: Path) -> None:
     assert "people who share a contact" in spoken(zabota("crm", "duplicates", "--no-search"))
 
 
+@pytest.mark.usefixtures("installed")
+def test_an_administrator_makes_two_customers_one_and_two_again(file: Path) -> None:
+    zabota("crm", "import", str(file))
+    (pair,) = told(zabota("crm", "duplicates", "--no-search", "--json"))
+    one, other = map(str, pair["customers"])
+    merged = told(zabota("crm", "merge", one, other, "--by", "anna", "--json"))
+    assert zabota("crm", "merge", one, other).exit_code == 1
+    (readable,) = [told(zabota("privacy", "export", f"id:{one}", "--json"))]
+    assert readable["customer"][0]["family_name"] == "Соколова"
+    assert zabota("crm", "unmerge", str(merged["merge"])).exit_code == 0
+    assert "is not there or undone already" in spoken(zabota("crm", "unmerge", str(merged["merge"])))
+    assert told(zabota("crm", "duplicates", "--no-search", "--json")) == []
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_proposed_pair_who_are_two_people_is_not_proposed_again(file: Path) -> None:
+    zabota("crm", "import", str(file))
+    (pair,) = told(zabota("crm", "duplicates", "--no-search", "--json"))
+    assert zabota("crm", "apart", str(pair["id"])).exit_code == 0
+    assert zabota("crm", "apart", str(pair["id"])).exit_code == 1
+    assert "Nothing waits" in spoken(zabota("crm", "duplicates", "--no-search"))
+
+
+@pytest.mark.usefixtures("installed")
 def test_a_person_gets_everything_and_is_then_forgotten(file: Path, tmp_path: Path) -> None:
     zabota("crm", "import", str(file))
     assert zabota("privacy", "export", "89000001001").exit_code == 1  # two people have it

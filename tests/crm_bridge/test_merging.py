@@ -148,7 +148,7 @@ async def test_what_cannot_be_merged(company: Company, merges: Merges) -> None:
         await merge(company, merges, other, one)
 
 
-@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=6))
 async def test_any_sequence_of_merges_undone_backwards_leaves_everything_as_it_was(
     company: Company, merges: Merges, pairs: list[tuple[int, int]]

@@ -121,7 +121,15 @@ async def known_to_all(company: Company, mark: str = MARK, phone: str = PHONE, e
     )
     await add(
         company,
-        Outbox(message_id=answer, conversation_id=chat, epoch=0, created_at=now),
+        Outbox(
+            message_id=answer,
+            conversation_id=chat,
+            epoch=0,
+            channel="web",
+            account="shop",
+            identity_id=identity.id,
+            created_at=now,
+        ),
         Press(
             id=f"p {len(mark)}{customer}",
             conversation_id=chat,

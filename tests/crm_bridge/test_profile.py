@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from bench.crm_company import fill
 from core.clock import ManualClock
 from core.db import Database
 from crm_bridge.completeness import WEIGHTS, completeness
-from crm_bridge.demo import load
 from crm_bridge.models import ContactKind, ContactPoint, Customer, Decision, Purpose
 from crm_bridge.profile import Profiles, UnknownCustomer
 from tests.crm_bridge.lives import live
@@ -108,7 +108,7 @@ def test_the_score_is_a_share() -> None:
 
 
 async def test_it_is_read_within_a_turn(company: Company, profiles: Profiles) -> None:
-    await load(company.db, company.now)
+    await fill(company.db, customers=200, events=5)
     took = []
     for customer in range(1, 201):
         started = time.perf_counter()

@@ -9,6 +9,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -124,13 +125,14 @@ class Tab:
 
 
 @pytest.fixture
-async def running(db: Database, engine: ScriptedEngine) -> AsyncIterator[Running]:
+async def running(db: Database, engine: ScriptedEngine, tmp_path: Path) -> AsyncIterator[Running]:
     app = web.Application()
     app.router.add_post("/webhooks/zabota/turn", engine.turn)
     app.router.add_get("/webhooks/zabota/health", _health)
     async with TestServer(app, port=unused_port()) as engine_server:
         settings = Settings(
             _env_file=None,
+            var=tmp_path,
             engine_port=engine_server.port,
             engine_secret="engine",  # type: ignore[arg-type]
             site_secret="site",  # type: ignore[arg-type]

@@ -8,9 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.gateway.ownership import EpochPassed
-from bot.gateway.tables import Outbox
-from core.jobs.port import Job
-from crm_bridge.models import Author, Conversation, Message, MessageState, Owner
+from crm_bridge.models import Author, Conversation, Message, Owner
 from tests.gateway.conftest import Running, ScriptedEngine, Tab
 
 HANDOFF = {"text": "Передаю сотруднику", "custom": {"handoff": {"reason": "asked"}}}
@@ -82,31 +80,6 @@ async def test_a_reply_computed_before_a_takeover_is_never_said(
         pass
     kept = await conversation(running, tab)
     assert (kept.last_seq, kept.turn_id) == (2, None)
-
-
-async def test_a_reply_waiting_for_delivery_is_dropped_at_a_takeover(running: Running) -> None:
-    gateway = running.gateway
-    tab = await running.visit()
-    async with gateway.db.write() as session:
-        message = Message(
-            id="late",
-            conversation_id=tab.conversation_id,
-            author=Author.ASSISTANT,
-            text="поздно",
-            state=MessageState.PENDING,
-            created_at=gateway.clock.now(),
-        )
-        session.add(message)
-        await session.flush()
-        row = Outbox(
-            message_id="late", conversation_id=tab.conversation_id, epoch=0, created_at=gateway.clock.now()
-        )
-        session.add(row)
-    await take_over(running, tab)
-    await gateway.delivery.run(Job(1, "deliver", {"outbox_id": row.id}, None, 1, 0))
-    async with gateway.db.read() as session:
-        kept = await session.get_one(Message, "late")
-    assert (kept.state, kept.seq) == (MessageState.DROPPED, None)
 
 
 async def test_after_handing_back_the_bot_answers_again(running: Running, engine: ScriptedEngine) -> None:

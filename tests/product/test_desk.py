@@ -1,4 +1,4 @@
-"""A customer asks for a person, an agent takes over and hands back, and the bot goes on: all of it for real."""
+"""A customer asks for a person, an agent takes over and hands back, and the bot goes on: for real."""
 
 import contextlib
 import re
@@ -10,7 +10,7 @@ from bot.web.staff.roles import Role
 from core.clock import SystemClock
 from tests.product.running import Product
 
-PASSWORD = "a long password"  # noqa: S105 - of the tests
+PASSWORD = "a long password"
 
 
 async def logged_in(product: Product, http: aiohttp.ClientSession) -> dict[str, str]:

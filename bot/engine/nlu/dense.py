@@ -1,10 +1,13 @@
-"""Dense features of a message: Russian word vectors, and sentence encoders for the languages that have
-one.
+"""Dense features of a message: word vectors, and sentence encoders for the languages that have one.
+
+The vectors are of Russian words. An English word borrows the vector of the Russian one that the glossary
+names: rough, but *sofa* comes to lie near *armchair*, and «диван» near both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,8 +15,12 @@ import numpy as np
 from bot.engine.nlu import encoder as encoders
 from bot.engine.nlu import vectors
 from bot.engine.nlu.encoder import Encoder
+from bot.engine.nlu.glossary import in_russian
 from bot.engine.nlu.text import clean, is_cyrillic, script_language, words
 from bot.engine.nlu.vectors import WordVectors
+
+VECTOR_WEIGHT = 1.4
+_WORDS_KEPT = 4000  # vectors of words lately seen, 1.2 KB each
 
 DEFAULT_ENCODERS: dict[str, str] = {"en": "auto", "ru": "off"}
 
@@ -27,11 +34,12 @@ class Dense:
         self,
         word_vectors: WordVectors | None,
         by_language: Mapping[str, Encoder],
-        vector_weight: float = 1.0,
+        vector_weight: float = VECTOR_WEIGHT,
         encoder_weight: float = 2.0,
     ) -> None:
         """Weights are the lengths of a text's row in either span."""
         self._vectors = word_vectors
+        self._weighed = lru_cache(maxsize=_WORDS_KEPT)(self._word)
         self._vector_weight, self._encoder_weight = vector_weight, encoder_weight
         self._encoders = dict(sorted(by_language.items()))
         self._spans: dict[str, tuple[int, int]] = {}
@@ -55,20 +63,25 @@ class Dense:
         return out
 
     def _mean(self, text: str) -> np.ndarray:
-        """Unit mean of the Russian words' vectors, rare words counting more."""
+        """Unit mean of the words' vectors, rare words counting more."""
         total = np.zeros(vectors.WIDTH, dtype=np.float32)
         for word in words(clean(text)):
-            if is_cyrillic(word) and self._vectors is not None:
-                found = self._vectors.get(word)
-                if found is not None:
-                    total += found[0] * found[1]
+            found = self._weighed(word)
+            if found is not None:
+                total += found
         length = float(np.linalg.norm(total))
         return total / length if length else total
+
+    def _word(self, word: str) -> np.ndarray | None:
+        """A lower-case word's vector times its rarity; an English word's by the glossary."""
+        russian = word if is_cyrillic(word) else in_russian(word)
+        found = self._vectors.get(russian) if russian and self._vectors is not None else None
+        return None if found is None else found[0] * np.float32(found[1])
 
     def describe(self) -> dict[str, Any]:
         """What the columns are; a model works only with the features it was trained on."""
         return {
-            "vectors": self._vectors is not None,
+            "vectors": ["ru", "en by glossary"] if self._vectors is not None else [],
             "encoders": {language: e.sha256 for language, e in self._encoders.items()},
             "weights": [self._vector_weight, self._encoder_weight],
         }
@@ -77,7 +90,7 @@ class Dense:
 def dense_features(
     use_vectors: bool = True,
     by_language: Mapping[str, str] | None = None,
-    vector_weight: float = 1.0,
+    vector_weight: float = VECTOR_WEIGHT,
     encoder_weight: float = 2.0,
 ) -> Dense | None:
     """The dense features that the settings and the installation allow; None when there are none."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 from scipy import sparse
 
 from bot.engine.nlu import memory as memories
+from bot.engine.nlu import parallel
 from bot.engine.nlu.dense import Dense
 from bot.engine.nlu.features import BLOCKS, NOVELTY, Vectoriser
-from bot.engine.nlu.linear import Linear, calibration_error, fit_linear, fit_temperature, softmax
+from bot.engine.nlu.linear import calibration_error, fit_linear, fit_temperature, softmax
 from bot.engine.nlu.memory import Memory
 from bot.engine.nlu.rejection import fit_rejection, never
 
@@ -21,6 +23,7 @@ OUT_OF_SCOPE = "out_of_scope"
 ENOUGH_OUT_OF_SCOPE = 30  # examples; with as many of its own a company needs no background sentences
 TOO_LIKE = 0.6  # cosine by words
 SHARE_WITHOUT_REAL = 0.5  # made-up strangers are easier than real ones: rejection must be set more strictly
+MANY_ROWS = 2000
 MADE_UP_WEIGHT = 0.3  # an intent left out of a fold resembles its neighbours more than real strangers do
 
 
@@ -109,9 +112,15 @@ def fit(
     vectoriser, rows = _prepare(
         [*texts, *background], [*intents, *[OUT_OF_SCOPE] * len(background)], real, dense
     )
-    # One after the other: liblinear has one random state for the process, and threads would race for it.
-    held = _held_out(rows, options)
-    linear = fit_linear(rows.table, rows.labels, options.cost, options.seed, OUT_OF_SCOPE)
+    splits = _splits(rows, options)
+    whole = functools.partial(fit_linear, rows.table, rows.labels, options.cost, options.seed, OUT_OF_SCOPE)
+    jobs: list[Callable[[], Any]] = [
+        whole,
+        *(functools.partial(_fold_scores, rows, split, options) for split in splits),
+    ]
+    # Forking pays only where the fits take seconds.
+    linear, *scored = parallel.run(jobs) if len(rows.texts) >= MANY_ROWS else [job() for job in jobs]
+    held = _held_out(rows, [_fold(rows, *one) for one in zip(splits, scored, strict=True)], options)
     report = {
         "examples": real,
         "background": len(background),
@@ -160,12 +169,21 @@ def _prepare(texts: list[str], labels: list[str], real: int, dense: Dense | None
 
 
 @dataclass
+class _Split:
+    """Which rows a fold trains on, and which it is judged by."""
+
+    train: np.ndarray
+    test: np.ndarray
+    gone: np.ndarray  # of the test rows: whether the row's intent was left out altogether
+
+
+@dataclass
 class _Fold:
     """Rows that a fold's classifier did not see, and its scores for them."""
 
     rows: np.ndarray
-    gone: np.ndarray  # whether the row's intent was left out altogether
-    linear: Linear
+    gone: np.ndarray
+    classes: list[str]
     memory: Memory
     known: np.ndarray  # bool [columns]: whether the fold's training rows have the feature
     scores: np.ndarray
@@ -176,18 +194,15 @@ def _strange_share(known: np.ndarray, part: sparse.csr_matrix) -> np.ndarray:
     return np.asarray(np.asarray(strange.sum(axis=1)).ravel() / np.maximum(np.diff(part.indptr), 1))
 
 
-def _held_out(rows: _Rows, options: Any) -> dict[str, Any]:
+def _held_out(rows: _Rows, folds: Sequence[_Fold], options: Any) -> dict[str, Any]:
     """Temperature and rejection, learnt from rows their fold's classifier did not see.
 
     Where the company has few out-of-scope examples of its own, a fold also leaves out some intents
     altogether: their examples are out of scope for it. With enough real ones they only do harm: they resemble
     the intents that stay more than real strangers do.
     """
-    names = sorted(set(rows.labels.tolist()) - {OUT_OF_SCOPE})
-    smallest = min((int((rows.labels == n).sum()) for n in names), default=0)
-    if len(names) < 2 or smallest < 2:
+    if not folds:
         return {"temperature": 4.0, "rejection": never(), "report": {}}
-    folds = _fold_fits(rows, names, options)
     temperature = _temperature(folds, rows.labels)
     data = _judged(rows, folds, temperature)
     share = options.expected_out_of_scope
@@ -207,44 +222,58 @@ def _held_out(rows: _Rows, options: Any) -> dict[str, Any]:
     return {"temperature": temperature, "rejection": rejection, "report": report}
 
 
-def _fold_fits(rows: _Rows, names: list[str], options: Any) -> list[_Fold]:
+def _splits(rows: _Rows, options: Any) -> list[_Split]:
+    """The folds; none where there is too little to learn from."""
+    names = sorted(set(rows.labels.tolist()) - {OUT_OF_SCOPE})
+    smallest = min((int((rows.labels == n).sum()) for n in names), default=0)
+    if len(names) < 2 or smallest < 2:
+        return []
     random = np.random.default_rng(options.seed)
     fold = _folds(rows.labels, options.folds, random)
     order = random.permutation(len(names))
     dropped_each = 0 if _has_enough(rows) or len(names) < 5 else int(len(names) * options.left_out)
-
-    def fit_one(k: int) -> _Fold | None:
+    splits = []
+    for k in range(options.folds):
         dropped = [names[i] for i in order[k * dropped_each : (k + 1) * dropped_each]]
         gone = np.isin(rows.labels, dropped)
         train = np.flatnonzero((fold != k) & ~gone)
         test = np.flatnonzero((fold == k) | gone)
-        if len(set(rows.labels[train].tolist()) - {OUT_OF_SCOPE}) < 2:
-            return None
-        linear = fit_linear(rows.table[train], rows.labels[train], options.cost, options.seed, OUT_OF_SCOPE)
-        known = np.asarray(rows.sparse[train].sum(axis=0)).ravel() > 0
-        return _Fold(test, gone[test], linear, rows.memory(train), known, linear.scores(rows.table[test]))
+        if len(set(rows.labels[train].tolist()) - {OUT_OF_SCOPE}) >= 2:
+            splits.append(_Split(train, test, gone[test]))
+    return splits
 
-    return [f for f in map(fit_one, range(options.folds)) if f is not None]
+
+def _fold_scores(rows: _Rows, split: _Split, options: Any) -> tuple[list[str], np.ndarray]:
+    """Classes of a fold's classifier, and its decision values for the rows it did not see."""
+    table, labels = rows.table[split.train], rows.labels[split.train]
+    linear = fit_linear(table, labels, options.cost, options.seed, OUT_OF_SCOPE)
+    return linear.classes, linear.scores(rows.table[split.test])
+
+
+def _fold(rows: _Rows, split: _Split, scored: tuple[list[str], np.ndarray]) -> _Fold:
+    classes, scores = scored
+    known = np.asarray(rows.sparse[split.train].sum(axis=0)).ravel() > 0
+    return _Fold(split.test, split.gone, classes, rows.memory(split.train), known, scores)
 
 
 def _judged(rows: _Rows, folds: Sequence[_Fold], temperature: float) -> dict[str, np.ndarray]:
     """Signals and truths of all held-out rows, a thousand at a time."""
     out: dict[str, list[np.ndarray]] = {n: [] for n in ("signals", "outside", "right", "weight", "top")}
     for f in folds:
-        probability = probabilities(f.scores, f.linear.classes, temperature)
+        probability = probabilities(f.scores, f.classes, temperature)
         for piece in np.array_split(np.arange(len(f.rows)), max(1, len(f.rows) // 1000)):
             picked = f.rows[piece]
             labels = rows.labels[picked]
             matrix = rows.sparse[picked]
             similarity = f.memory.similarities(matrix, None if rows.near is None else rows.near[picked])
             values, best = signals(
-                f.scores[piece], probability[piece], f.linear.classes, f.memory, similarity,
+                f.scores[piece], probability[piece], f.classes, f.memory, similarity,
                 rows.unseen_by(f.known, matrix), np.diff(matrix.indptr),
             )  # fmt: skip
             outside = f.gone[piece] | (labels == OUT_OF_SCOPE)
             out["signals"].append(values)
             out["outside"].append(outside)
-            out["right"].append(~outside & (np.array(f.linear.classes)[best] == labels))
+            out["right"].append(~outside & (np.array(f.classes)[best] == labels))
             out["weight"].append(np.where(f.gone[piece] | rows.made_up[picked], MADE_UP_WEIGHT, 1.0))
             out["top"].append(probability[piece, best])
     return {name: np.concatenate(values) for name, values in out.items()}
@@ -268,9 +297,9 @@ def _temperature(folds: Sequence[_Fold], labels: np.ndarray) -> float:
     scores, targets = [], []
     for f in folds:
         known = labels[f.rows]
-        keep = ~f.gone & (known != OUT_OF_SCOPE) & np.isin(known, f.linear.classes)
-        column = {c: i for i, c in enumerate(f.linear.classes)}
-        inside = np.where([c == OUT_OF_SCOPE for c in f.linear.classes], -1e3, f.scores)
+        keep = ~f.gone & (known != OUT_OF_SCOPE) & np.isin(known, f.classes)
+        column = {c: i for i, c in enumerate(f.classes)}
+        inside = np.where([c == OUT_OF_SCOPE for c in f.classes], -1e3, f.scores)
         scores.append(inside[keep])
         targets.append(np.array([column[i] for i in known[keep]], dtype=int))
     width = max(s.shape[1] for s in scores)

@@ -111,6 +111,7 @@ class ZabotaChat extends HTMLElement {
         retry: (clientId) => this.#conversation?.retry(clientId),
         discard: (clientId) => this.#conversation?.discard(clientId),
         earlier: () => this.#conversation?.loadEarlier(),
+        file: (file) => this.#conversation?.download(file),
       },
     });
     this.#root.querySelector(".root")?.remove();

@@ -7,9 +7,10 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
-from crm_bridge.adapters import AuthFailed, Builder, Conflict, CrmAdapter, Field
+from crm_bridge.adapters import AuthFailed, Builder, Conflict, CrmAdapter, Field, Kind, Note
 from crm_bridge.adapters import accounts as written
 from crm_bridge.adapters.oauth import Tokens
+from crm_bridge.money import Money
 from tests.crm_bridge.adapters.conftest import Connected, HurriedClock, MemoryTokens
 from tests.fakes.crm.amocrm import FakeAmoCrm
 from tests.fakes.crm.base import Fault
@@ -32,9 +33,40 @@ async def test_further_phones_of_a_contact_stay_when_the_first_one_changes(conne
 @only("connected", [FakeBitrix24, FakeAmoCrm, FakeOdoo, FakeBottleCrm, FakeEspoCrm], indirect=True)
 async def test_a_phone_that_people_typed_in_their_own_way_is_read(connected: Connected) -> None:
     remote_id = connected.fake.add("Мария", "Соколова", "8 (916) 123-45-67")
-    if not isinstance(connected.fake, FakeBottleCrm):  # it gives its own normal form
-        contact = await connected.crm.get_contact(remote_id)
-        assert contact.values[Field.PHONE] == "+79161234567"
+    contact = await connected.crm.get_contact(remote_id)
+    assert contact.values[Field.PHONE] == "+79161234567"
+
+
+@only("connected", [FakeBottleCrm], indirect=True)
+async def test_bottlecrm_finds_a_phone_through_its_brackets(connected: Connected) -> None:
+    remote_id = connected.fake.add("Мария", "Соколова", "8 (916) 123-45-67", "Maria@Example.com")
+    for wanted in ({"phone": "+79161234567"}, {"email": "maria@example.com"}):
+        assert [who.remote_id for who in await connected.crm.find_contact(**wanted)] == [remote_id]
+
+
+@only("connected", [FakeBottleCrm], indirect=True)
+async def test_bottlecrm_takes_somebody_of_whom_only_half_a_name_is_known(connected: Connected) -> None:
+    made = await connected.crm.upsert_contact({Field.GIVEN_NAME: "Мария", Field.PHONE: "+79161234567"})
+    assert made.values[Field.FAMILY_NAME] == ""
+    assert connected.fake.people[made.remote_id].family == "—"
+    named = await connected.crm.upsert_contact({Field.FAMILY_NAME: "Соколова"}, made.remote_id)
+    nameless = await connected.crm.upsert_contact({Field.GIVEN_NAME: ""}, made.remote_id)
+    assert (named.values[Field.FAMILY_NAME], nameless.values[Field.GIVEN_NAME]) == ("Соколова", "")
+
+
+@only("connected", [FakeBottleCrm], indirect=True)
+async def test_bottlecrm_gets_long_notes_cut_and_their_sign_whole(connected: Connected) -> None:
+    maria = connected.fake.add("Мария", "Соколова")
+    note = Note("shop-n1", Kind.CONTACT, maria, "я" * 20_000)
+    assert await connected.crm.append_note(note) == await connected.crm.append_note(note)
+    [written] = connected.fake.notes
+    assert len(written.text) <= 10_000
+
+
+@only("connected", [FakeBottleCrm], indirect=True)
+async def test_deals_of_bottlecrm_without_a_currency_have_that_of_the_account(connected: Connected) -> None:
+    deal = connected.fake.sell(connected.fake.add("Мария", "Соколова"), amount="1499.50")
+    assert (await connected.crm.get_order(deal)).amount == Money(149950, "RUB")
 
 
 @only("connected", [FakeOdoo], indirect=True)

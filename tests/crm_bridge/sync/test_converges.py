@@ -40,7 +40,7 @@ from tests.conftest import NOON
 from tests.crm_bridge.sync.office import Office
 from tests.fakes.crm.plain import FIELDS, Death, PlainCrm
 
-FEW = 8
+FEW = 5
 EXAMPLES = int(os.environ.get("SYNC_EXAMPLES", FEW))  # a mode; set it to search longer
 PEOPLE = 2
 Result = TypeVar("Result")

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
+from sqlalchemy import select
 
 from core.db import Database
 from crm_bridge.adapters import Field
+from crm_bridge.models import Ticket, TicketKind, TicketState
 from crm_bridge.sync import CrmConfig, connect
 from crm_bridge.sync.config import Account
 from tests.conftest import NOON
 from tests.crm_bridge.adapters.conftest import FAKES, HurriedClock
 from tests.crm_bridge.sync.office import Office
 from tests.fakes.crm.base import FakeCrm, Fault
+from tests.fakes.crm.bottlecrm import FakeBottleCrm
 
 PHONE, OTHER_PHONE = "+79161234567", "+79160000000"
 
@@ -36,7 +39,7 @@ async def firm(
     fake: FakeCrm = request.param(clock)
     async with TestServer(fake.app()) as server, aiohttp.ClientSession() as http:
         account = Account(crm=fake.account(str(server.make_url("")).rstrip("/")))
-        parties = connect(CrmConfig(accounts={"shop": account}), http, sqlite, clock)
+        parties = connect(CrmConfig(accounts={"shop": account}), http, sqlite, clock, b"key")
         yield Firm(fake, Office(sqlite, clock, parties["shop"].crm))
         fake.released.set()
 
@@ -132,3 +135,75 @@ async def test_a_hostile_record_does_not_stop_the_others(firm: Firm) -> None:
     assert (seen[Field.GIVEN_NAME], seen[Field.PHONE], seen[Field.EMAIL]) == ("Мария", "", "")
     [copy] = await office.sync.deals("shop").of_customer(await office.linked(hostile))
     assert (copy.deal.title, copy.deal.amount) == ("Чайник", None)
+
+
+async def tickets(office: Office) -> dict[str, TicketState]:
+    """What is asked for here, and where it stands."""
+    async with office.db.read() as session:
+        return {ticket.subject: ticket.state for ticket in await session.scalars(select(Ticket))}
+
+
+async def open_ticket(office: Office, customer_id: int, subject: str) -> int:
+    now = office.clock.now()
+    async with office.db.write() as session:
+        ticket = Ticket(
+            customer_id=customer_id,
+            number=f"T-{subject}",
+            kind=TicketKind.DEFECT,
+            state=TicketState.OPEN,
+            subject=subject,
+            text="Купила неделю назад",
+            opened_at=now,
+            updated_at=now,
+        )
+        session.add(ticket)
+        await session.flush()
+        await office.sync.announcements.ticket_opened(session, ticket)
+    return ticket.id
+
+
+@pytest.mark.parametrize("firm", [FakeBottleCrm], indirect=True)
+async def test_a_case_that_people_there_open_close_and_open_again_is_followed(firm: Firm) -> None:
+    office, fake = firm.office, firm.fake
+    assert isinstance(fake, FakeBottleCrm)
+    maria = fake.add("Мария", "Соколова", PHONE)
+    asked = fake.complain(maria, "Где возврат? [срочно]")
+    fake.complain("somebody whom nobody knows", "Чужое")
+    await office.pass_time()
+    assert await tickets(office) == {"Где возврат? [срочно]": TicketState.OPEN}
+    fake.closed.add(asked)
+    await office.pass_time()
+    assert await tickets(office) == {"Где возврат? [срочно]": TicketState.CLOSED}
+    fake.closed.clear()
+    await office.pass_time()
+    assert await tickets(office) == {"Где возврат? [срочно]": TicketState.OPEN}
+
+
+@pytest.mark.parametrize("firm", [FakeBottleCrm], indirect=True)
+async def test_our_ticket_is_one_case_there_and_is_closed_when_they_close_it(firm: Firm) -> None:
+    office, fake = firm.office, firm.fake
+    assert isinstance(fake, FakeBottleCrm)
+    maria = await office.customer(phone=PHONE)
+    await open_ticket(office, maria, "Не греет")
+    await open_ticket(office, maria, "Не тот цвет")
+    fake.faults.extend([None, Fault.LOST] * 6)  # some answers never come
+    await office.pass_time(20)
+    assert await tickets(office) == {"Не греет": TicketState.OPEN, "Не тот цвет": TicketState.OPEN}
+    [warm] = [case.id for case in fake.tickets if case.subject.startswith("Не греет")]
+    fake.closed.add(warm)
+    await office.pass_time()
+    assert await tickets(office) == {"Не греет": TicketState.CLOSED, "Не тот цвет": TicketState.OPEN}
+    assert len(fake.tickets) == 2
+
+
+@pytest.mark.parametrize("firm", [FakeBottleCrm], indirect=True)
+async def test_what_was_solved_here_stays_solved_while_they_have_not_closed_it(firm: Firm) -> None:
+    office, fake = firm.office, firm.fake
+    maria = await office.customer(phone=PHONE)
+    ticket_id = await open_ticket(office, maria, "Не греет")
+    await office.pass_time()
+    async with office.db.write() as session:
+        (await session.get_one(Ticket, ticket_id)).state = TicketState.SOLVED
+    await office.pass_time()
+    assert await tickets(office) == {"Не греет": TicketState.SOLVED}
+    assert len(fake.tickets) == 1

@@ -22,7 +22,7 @@ def same(values: Values) -> Values:
     return values
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(local=sides, remote=sides, before=pasts, rules=rules)
 def test_every_field_is_agreed_taken_sent_or_before_a_person(
     local: Values, remote: Values, before: Agreement, rules: SyncRules
@@ -39,7 +39,7 @@ def test_every_field_is_agreed_taken_sent_or_before_a_person(
         assert sum(done) + held + (untouched and not any(done)) == 1
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(local=sides, remote=sides, before=pasts, rules=rules)
 def test_an_edit_that_is_overwritten_is_on_record(
     local: Values, remote: Values, before: Agreement, rules: SyncRules
@@ -54,7 +54,7 @@ def test_an_edit_that_is_overwritten_is_on_record(
         assert not edited or field in recorded
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(local=sides, remote=sides, before=pasts, rules=rules)
 def test_what_was_decided_is_not_decided_again(
     local: Values, remote: Values, before: Agreement, rules: SyncRules

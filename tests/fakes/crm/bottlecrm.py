@@ -1,8 +1,9 @@
-"""A fake of BottleCRM's API."""
+"""A fake of BottleCRM's API, as `make crm-real` found the real one (1.35) to behave."""
 
 import hashlib
 import hmac
 import json
+import re
 from typing import Any
 
 from aiohttp import web
@@ -14,10 +15,23 @@ from tests.fakes.crm.base import FakeCrm, Json, Made, Order, Person
 
 NAMES = {"first_name": "given", "last_name": "family"}
 LISTS = {"phone": "phones", "email": "emails"}
+PHONE = re.compile(r"[\d\s\-()+.]{7,25}")
+EMAIL = re.compile(r"[\w.+-]+@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+")
+DUPLICATES = 10  # shown, however many there are
+SENT_AT = 1795270000  # unix seconds, of every webhook
 
 
 class FakeBottleCrm(FakeCrm):
     """An organisation with a personal access token."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.closed: set[str] = set()  # ids of cases that people there are done with
+
+    def complain(self, contact_id: str, name: str) -> str:
+        """Somebody in the company enters a case."""
+        self.tickets.append(Made(self.next_id(), contact_id, name, "Звонок"))
+        return self.tickets[-1].id
 
     def account(self, address: str) -> AnyAccount:
         return BottleCrmAccount(
@@ -25,6 +39,7 @@ class FakeBottleCrm(FakeCrm):
             address=HttpUrl(address),
             token=SecretStr("bcrm_pat_1"),
             webhook_secret=SecretStr("hook"),
+            currency="RUB",
             requests=10_000,
             timeout_seconds=0.5,
         )
@@ -32,6 +47,7 @@ class FakeBottleCrm(FakeCrm):
     def routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/api/contacts/", self._contacts)
         router.add_post("/api/contacts/", self._create)
+        router.add_post("/api/contacts/duplicates/", self._duplicates)
         router.add_get("/api/contacts/{id}/", self._contact)
         router.add_patch("/api/contacts/{id}/", self._update)
         router.add_post("/api/{kind:contacts|opportunities}/{id}/", self._comment)
@@ -47,26 +63,39 @@ class FakeBottleCrm(FakeCrm):
         return web.json_response({"detail": "throttled"}, status=429, headers={"Retry-After": "1"})
 
     def expired_answer(self) -> web.Response:
-        return web.json_response({"detail": "Invalid token"}, status=401)
+        said = "Organization context is required. Please login again."
+        return web.json_response({"detail": said}, status=403)
 
     def webhook(self, remote_id: str, event: str = "update", kind: str = "contact") -> Received:
         body = json.dumps({"event": f"{kind}.{event}d", "data": {"id": remote_id}}).encode()
-        signature = hmac.new(b"hook", body, hashlib.sha256).hexdigest()
-        return Received(body, {"x-bottlecrm-signature": signature})
+        signature = hmac.new(b"hook", f"{SENT_AT}.".encode() + body, hashlib.sha256).hexdigest()
+        return Received(body, {"x-bottlecrm-signature": f"t={SENT_AT},v1={signature}"})
 
     async def _contacts(self, request: web.Request) -> web.Response:
-        found = [each for each in self.people.values() if _fits(each, request)]
-        return self._listed(request, found)
+        return self._listed(request, list(self.people.values()), "results", "count")
 
     async def _deals(self, request: web.Request) -> web.Response:
-        return self._listed(request, list(self.orders.values()))
+        return self._listed(request, list(self.orders.values()), "opportunities", "opportunities_count")
 
-    def _listed(self, request: web.Request, found: list[Any]) -> web.Response:
+    def _listed(self, request: web.Request, found: list[Any], rows: str, count: str) -> web.Response:
         """Newest first, whatever changed when; `per_page` says 10 whatever was asked for."""
         found.sort(key=lambda each: -int(each.id))
         start, size = int(request.query.get("offset", "0")), int(request.query.get("limit", "10"))
         page = [_wire(each) for each in self.page(found, start, size)]
-        return web.json_response({"per_page": 10, "count": len(found), "results": page})
+        return web.json_response({"per_page": 10, count: len(found), rows: page})
+
+    async def _duplicates(self, request: web.Request) -> web.Response:
+        """By e-mail whatever the case of its letters, and by the last ten digits of a phone."""
+        body = await request.json()
+        email, phone = body.get("email", "").lower(), _digits(body.get("phone", ""))
+        found = [
+            who
+            for who in self.people.values()
+            if (email and email in [each.lower() for each in who.emails[:1]])
+            or (len(phone) >= 7 and phone in [_digits(each) for each in who.phones[:1]])
+        ]
+        hits = [{"id": who.id, "name": f"{who.given} {who.family}"} for who in found[:DUPLICATES]]
+        return web.json_response({"duplicates": hits})
 
     async def _contact(self, request: web.Request) -> web.Response:
         return self._detail(request, self.people, "contact_obj")
@@ -83,18 +112,34 @@ class FakeBottleCrm(FakeCrm):
 
     async def _create(self, request: web.Request) -> web.Response:
         body = await request.json()
-        if body.get("email") and any(body["email"] in who.emails for who in self.people.values()):
-            errors = {"email": ["Contact already exists with this email"]}
+        missing = {name: ["This field is required."] for name in NAMES if name not in body}
+        if errors := missing | self._wrong(body, ""):
             return web.json_response({"error": True, "errors": errors}, status=400)
         remote_id = self.add()
         self._apply(remote_id, body)
-        return web.json_response({"error": False, "message": "Contact created", "id": remote_id})
+        return web.json_response({"error": False, "message": "Contact created Successfuly", "id": remote_id})
 
     async def _update(self, request: web.Request) -> web.Response:
-        if request.match_info["id"] not in self.people:
-            return web.json_response({"detail": "Not found."}, status=404)
-        self._apply(request.match_info["id"], await request.json())
+        remote_id, body = request.match_info["id"], await request.json()
+        if remote_id not in self.people:
+            return web.json_response({"detail": "No Contact matches the given query."}, status=404)
+        if errors := self._wrong(body, remote_id):
+            return web.json_response({"error": True, "errors": errors}, status=400)
+        self._apply(remote_id, body)
         return web.json_response({"error": False, "message": "Contact Updated Successfully"})
+
+    def _wrong(self, body: Json, own: str) -> Json:
+        """What the product does not take. Two people never have one address."""
+        errors: Json = {name: ["This field may not be blank."] for name in NAMES if body.get(name) == ""}
+        phone, email = body.get("phone") or "", body.get("email") or ""
+        if phone and not PHONE.fullmatch(phone):
+            errors["phone"] = ["Enter a valid phone number (7-25 characters, digits and separators only)"]
+        if email and not EMAIL.fullmatch(email):
+            errors["email"] = ["Enter a valid email address."]
+        others = (each for who in self.people.values() if who.id != own for each in who.emails[:1])
+        if email and email.lower() in (each.lower() for each in others):
+            errors["email"] = ["Contact already exists with this email"]
+        return errors
 
     def _apply(self, remote_id: str, body: Json) -> None:
         change: Json = {ours: body[theirs] for theirs, ours in NAMES.items() if theirs in body}
@@ -106,6 +151,9 @@ class FakeBottleCrm(FakeCrm):
     async def _comment(self, request: web.Request) -> web.Response:
         kind, remote_id = request.match_info["kind"], request.match_info["id"]
         body = await request.json()
+        if kind == "contacts" and len(body["comment"]) > 10_000:
+            errors = {"comment": ["Ensure this field has no more than 10000 characters."]}
+            return web.json_response({"error": True, "errors": errors}, status=400)
         self.notes.append(Made(self.next_id(), remote_id, kind, body["comment"]))
         records, name = (
             (self.people, "contact_obj") if kind == "contacts" else (self.orders, "opportunity_obj")
@@ -113,44 +161,56 @@ class FakeBottleCrm(FakeCrm):
         return self._detail(request, records, name)
 
     async def _cases(self, request: web.Request) -> web.Response:
-        found = [each for each in self.tickets if request.query["name"] in each.subject]
-        return web.json_response({"results": [{"id": each.id, "name": each.subject} for each in found]})
+        part = request.query.get("name", "").lower()
+        found = [each for each in reversed(self.tickets) if part in each.subject.lower()]
+        start, size = int(request.query.get("offset", "0")), int(request.query.get("limit", "10"))
+        page = [self._wire_case(each) for each in self.page(found, start, size)]
+        return web.json_response({"cases_count": len(found), "cases": page})
+
+    def _wire_case(self, case: Made) -> Json:
+        status = "Closed" if case.id in self.closed else "New"
+        contacts = [{"id": case.owner_id}]
+        own = {"id": case.id, "name": case.subject, "description": case.text}
+        return {**own, "status": status, "contacts": contacts}
 
     async def _case(self, request: web.Request) -> web.Response:
         body = await request.json()
-        assert len(body["name"]) <= 64
+        problem = "Ensure this field has no more than 64 characters." if len(body["name"]) > 64 else ""
+        if body["name"].lower() in (each.subject.lower() for each in self.tickets):
+            problem = "Case already exists with this name"
+        if problem:
+            return web.json_response({"error": True, "errors": {"name": [problem]}}, status=400)
         made = Made(self.next_id(), body["contacts"][0], body["name"], body["description"])
         self.tickets.append(made)
-        return web.json_response({"error": False, "message": "Case Created", "id": made.id})
+        return web.json_response({"error": False, "message": "Case Created Successfully", "id": made.id})
 
 
-def _fits(who: Person, request: web.Request) -> bool:
-    for name, ours in LISTS.items():
-        part = request.query.get(name)
-        if part and not any(part in each for each in getattr(who, ours)):
-            return False
-    return True
+def _digits(phone: str) -> str:
+    return re.sub(r"\D", "", phone)[-10:]
+
+
+def _e164(phone: str) -> str:
+    """Only what is written with a country code: the organisation has no country."""
+    return f"+{re.sub(r'[^0-9]', '', phone)}" if phone.startswith("+") and PHONE.fullmatch(phone) else ""
 
 
 def _wire(record: Person | Order) -> Json:
-    updated = record.updated_at.isoformat()
     if isinstance(record, Order):
         return {
             "id": record.id,
             "name": record.title,
             "stage": record.stage,
             "amount": record.amount,
-            "currency": "RUB",
+            "currency": None,
             "contacts": [{"id": record.contact_id}],
-            "updated_at": updated,
         }
-    phone = record.phones[0] if record.phones else None
+    phone = record.phones[0] if record.phones else ""
     return {
         "id": record.id,
         "first_name": record.given,
         "last_name": record.family,
         "phone": phone,
-        "phone_e164": phone,
+        "phone_e164": _e164(phone),
         "email": record.emails[0] if record.emails else None,
-        "updated_at": updated,
+        "updated_at": record.updated_at.isoformat(),
     }

@@ -82,6 +82,26 @@ export class Conversation {
   }
 
   /** A button; `title` is what the customer's line says. */
+  /** Fetch a file and let the browser keep it. @returns {Promise<boolean>} whether it could be had */
+  async download({ id, name }) {
+    try {
+      const { visitor } = await this.#session.open();
+      const headers = { Authorization: `Bearer ${visitor}` };
+      const address = `${this.#server}/chat/v1/files/${encodeURIComponent(id)}`;
+      const answer = await fetch(address, { headers, credentials: "omit" });
+      if (!answer.ok) return false;
+      const link = Object.assign(document.createElement("a"), {
+        href: URL.createObjectURL(await answer.blob()),
+        download: name,
+      });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+      return true;
+    } catch {
+      return false; // no connection: the customer sees it and can press again
+    }
+  }
+
   press(button) {
     this.#dispatch(this.#outgoing.add({ type: "press", press_id: button.id }, button.title));
   }

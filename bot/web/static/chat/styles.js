@@ -162,6 +162,10 @@ header {
 .assistant:not(.first) .bubble, .agent:not(.first) .bubble { border-start-start-radius: 6px; }
 .customer .bubble { border-end-end-radius: 6px; }
 .customer:not(.first) .bubble { border-start-end-radius: 6px; }
+.file { display: flex; align-items: center; gap: 8px; width: 100%; min-height: 44px; margin: 6px 0 2px; padding: 6px 10px; border: 1px solid currentColor; border-radius: 12px; color: inherit; text-align: start; overflow-wrap: anywhere; }
+.file:hover { text-decoration: underline; }
+.file .size { margin-inline-start: auto; font-size: 12px; white-space: nowrap; }
+.file.lost { border-style: dashed; text-decoration: line-through; }
 .line.system { align-items: center; margin: 10px 0 14px; }
 .line.system .row { width: 100%; justify-content: center; }
 .line.system .bubble { max-width: 92%; padding: 4px 12px; background: none; color: var(--soft); font-size: 13.5px; text-align: center; text-wrap: balance; }

@@ -54,6 +54,7 @@ const RUSSIAN = {
   failed: "Не отправлено",
   retry: "Отправить ещё раз",
   discard: "Удалить",
+  size: (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} КБ` : `${(bytes / 1e6).toFixed(1)} МБ`),
 
   today: "Сегодня",
   yesterday: "Вчера",
@@ -109,6 +110,7 @@ const ENGLISH = {
   failed: "Not sent",
   retry: "Try again",
   discard: "Delete",
+  size: (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`),
 
   today: "Today",
   yesterday: "Yesterday",

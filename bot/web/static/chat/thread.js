@@ -36,7 +36,7 @@ export class Thread {
   #stick = true; // keep the newest line in view
   #resized;
 
-  /** @param {{press: Function, retry: Function, discard: Function, earlier: Function, say: Function}} on */
+  /** @param {{press: Function, retry: Function, discard: Function, earlier: Function, say: Function, file: Function}} on */
   constructor({ texts, name, heading, starters, on }) {
     this.#texts = texts;
     this.#name = name;
@@ -156,7 +156,8 @@ export class Thread {
   #add(message, entering) {
     const { author } = message;
     const meta = h("div", { class: "meta" });
-    const bubble = h("div", { class: "bubble" }, ...withLinks(message.text ?? ""));
+    const files = (message.files ?? []).map((file) => this.#file(file));
+    const bubble = h("div", { class: "bubble" }, ...withLinks(message.text ?? ""), ...files);
     const line = {
       seq: message.seq,
       clientId: message.client_id,
@@ -211,6 +212,18 @@ export class Thread {
       this.#on.press(button);
     };
     return h("button", { class: "choice", type: "button", "data-press": button.id, onclick: press }, button.title);
+  }
+
+  /** A file of this conversation. It is fetched when it is asked for: its address alone opens nothing. */
+  #file(file) {
+    const fetchIt = async () => {
+      node.disabled = true;
+      node.classList.toggle("lost", !(await this.#on.file(file)));
+      node.disabled = false;
+    };
+    const size = h("span", { class: "size" }, this.#texts.size(file.size ?? 0));
+    const node = h("button", { class: "file", type: "button", onclick: fetchIt }, icons.file(20), h("span", {}, file.name), size);
+    return node;
   }
 
   #use(pressId) {

@@ -1,0 +1,113 @@
+"""How, for how much and how fast an order can be delivered."""
+
+from actions.answers import notes_on, paragraphs
+from actions.dialogue import Dialogue, Talk
+from actions.turn import NO_MATCH, Turn
+from crm_bridge.company.delivery import DeliveryRules, Destination, Way
+
+CITY = "city"  # the question
+LONGEST = 4  # words of an answer that is nothing but a city
+ASIDE = NO_MATCH | {"delivery_options", "delivery_period", "store_info"}  # intents of a bare city
+
+
+class DeliveryOptions(Dialogue):
+    """The ways to deliver, and what each costs in the customer's city."""
+
+    name = "delivery_options"
+    personal = False
+
+    async def tell(self, talk: Talk) -> None:
+        rules, language = self.services.company.delivery, talk.turn.language
+        notes = notes_on(talk, rules.notes)
+        if notes and "city" not in talk.details:
+            talk.say("utter_delivery_note", "delivery_period", "place_order", "human_agent", notes=notes)
+            return
+        methods = "\n".join(method.about.to(language) for method in rules.methods.values())
+        talk.say("utter_delivery_methods", methods=methods)
+        to = await choose_city(talk, rules)
+        ways = ways_to(talk, rules, to, notes)
+        talk.say("utter_delivery_ways", "delivery_period", "place_order", "human_agent", **ways)
+
+
+class DeliveryPeriod(Dialogue):
+    """How long the way to the customer's city takes."""
+
+    name = "delivery_period"
+    personal = False
+
+    async def tell(self, talk: Talk) -> None:
+        rules = self.services.company.delivery
+        notes = notes_on(talk, rules.notes)
+        to = await choose_city(talk, rules)
+        ways = ways_to(talk, rules, to, notes)
+        talk.say("utter_delivery_times", "place_order", "track_order", "human_agent", **ways)
+
+
+async def choose_city(talk: Talk, rules: DeliveryRules) -> Destination:
+    """The city that the matter is about: named, the customer's own one, or asked for."""
+    talk.task.bound[CITY] = "city"
+    if not talk.has(CITY) and not talk.reopened(CITY) and (named := await _suggested(talk, rules)):
+        talk.known(CITY, named)
+
+    def read(turn: Turn) -> str | None:
+        return _named(turn, rules)
+
+    city = await talk.ask(CITY, "utter_delivery_which_city", read, "human_agent", entity="city")
+    if (to := rules.destination(city)) is None:
+        talk.wrong(CITY, "utter_delivery_unknown_city", "human_agent", city=city)
+    return to
+
+
+async def _suggested(talk: Talk, rules: DeliveryRules) -> str | None:
+    """The city of the message, or where a known customer's last order went."""
+    if named := talk.details.get("city"):
+        return named
+    if to := rules.destination_in(talk.task.text):
+        return to.city.name.ru
+    if (customer := talk.caller.proven_customer_id) is None:
+        return None
+    orders = await talk.services.orders.of_customer(customer, 1)
+    known = orders and rules.destination(orders[0].delivery_city)
+    return orders[0].delivery_city if known else None
+
+
+def _named(turn: Turn, rules: DeliveryRules) -> str | None:
+    """A city in an answer, even one that we do not deliver to, if the answer is nothing else."""
+    if to := rules.destination_in(turn.text):
+        return to.city.name.ru
+    bare = turn.intent in ASIDE and 0 < len(turn.text.split()) <= LONGEST
+    return turn.entities.get("city") or (turn.text.strip() if bare and _is_name(turn.text) else None)
+
+
+def _is_name(text: str) -> bool:
+    return text.strip()[:1].isupper() and not any(char.isdecimal() for char in text)
+
+
+def ways_to(talk: Talk, rules: DeliveryRules, to: Destination, notes: str) -> dict[str, str]:
+    """What the responses about a city may mention: where to, a line for each way, notes."""
+    lines = [
+        talk.words.text(
+            "delivery.way",
+            method=rules.methods[method].name.to(talk.turn.language),
+            price=_price(talk, to, way),
+            days=_days(talk, way),
+        )
+        for method, way in to.ways.items()
+    ]
+    return {"to": to.city.to.to(talk.turn.language), "ways": paragraphs(*lines, notes)}
+
+
+def _price(talk: Talk, to: Destination, way: Way) -> str:
+    if not way.price:
+        return talk.words.text("delivery.free")
+    price = talk.words.money(to.price(way))
+    if (free_from := to.free_from(way)) is None:
+        return price
+    return talk.words.text("delivery.free_from", price=price, total=talk.words.money(free_from))
+
+
+def _days(talk: Talk, way: Way) -> str:
+    first, last = way.days
+    if first == last:
+        return talk.words.count("days", last)
+    return f"{first}–{talk.words.count('days', last)}"

@@ -1,0 +1,113 @@
+"""Goods: is it there, what does it cost, what suits."""
+
+from collections.abc import Sequence
+
+from actions.dialogue import Dialogue, Option, Talk
+from actions.reading import words_of
+from actions.turn import Turn
+from actions.wording import Wording
+from crm_bridge.company.catalogue import Catalogue, Good
+
+SHOWN = 5
+FEW = 5  # pieces and fewer are «осталось мало»
+
+
+class ProductAvailability(Dialogue):
+    """Whether something is in stock, and what it costs."""
+
+    name = "product_availability"
+    personal = False
+
+    async def tell(self, talk: Talk) -> None:
+        catalogue = self.services.catalogue
+        meant = talk.task.text + " " + talk.details.get("product", "")
+        found = mentioned(catalogue, meant)
+        if not found:
+            said = await talk.ask("what", "utter_ask_product", words_of(3), "product_advice", "human_agent")
+            found = mentioned(catalogue, said)
+        if not found:
+            talk.say("utter_product_unknown", "product_advice", "human_agent")
+            return
+        currency = await currency_of(talk)
+        lines = [_stock(talk.words, catalogue, good, currency) for good in found[:SHOWN]]
+        buttons = (
+            ("place_order", "product_advice") if any(good.stock for good in found) else ("product_advice",)
+        )
+        talk.say("utter_availability", *buttons, "human_agent", goods="\n".join(lines))
+
+
+class ProductAdvice(Dialogue):
+    """Shows what there is of a kind and for whom it is right; questions of taste go to people."""
+
+    name = "product_advice"
+    personal = False
+
+    async def tell(self, talk: Talk) -> None:
+        catalogue, language = self.services.catalogue, talk.turn.language
+        if article := self.services.knowledge.answer(talk.task.text, language):
+            talk.say("utter_knowledge", "human_agent", text=article.text, title=article.title)
+            return
+        found = mentioned(catalogue, talk.task.text + " " + talk.details.get("product", ""))
+        if not found:
+            group = await talk.choose(
+                "group",
+                "utter_choose_group",
+                [Option(key, title.to(language)) for key, title in catalogue.groups.items()],
+                "human_agent",
+                read=lambda turn: _group_of(catalogue, turn),
+            )
+            found = [good for good in catalogue.goods if good.group == group]
+        currency = await currency_of(talk)
+        lines = [_praise(talk.words, catalogue, good, currency) for good in _in_stock_first(found)[:SHOWN]]
+        talk.say("utter_advice", "place_order", "human_agent", goods="\n".join(lines))
+
+
+async def currency_of(talk: Talk) -> str:
+    """The currency that the customer buys in."""
+    customer_id = talk.caller.proven_customer_id
+    orders = await talk.services.orders.of_customer(customer_id) if customer_id is not None else []
+    return orders[0].total.currency if orders else talk.services.catalogue.currency[talk.turn.language]
+
+
+def mentioned(catalogue: Catalogue, text: str) -> list[Good]:
+    """The goods that a text speaks of; of «колонка и наушники» both."""
+    plain = text.lower().replace("ё", "е")
+    words = plain.split()
+    return [
+        good
+        for good in catalogue.goods
+        if any(
+            stem in plain
+            if " " in stem or "-" in stem
+            else any(word.strip("«\"'(").startswith(stem) for word in words)
+            for stem in (one.replace("ё", "е") for one in good.words)
+        )
+    ]
+
+
+def _group_of(catalogue: Catalogue, turn: Turn) -> str | None:
+    return next((good.group for good in mentioned(catalogue, turn.text)), None)
+
+
+def _stock(words: Wording, catalogue: Catalogue, good: Good, currency: str) -> str:
+    if good.stock > FEW:
+        state = words.text("stock.there")
+    elif good.stock:
+        state = words.text("stock.few", pieces=words.count("pieces", good.stock))
+    elif good.restock_days:
+        state = words.text("stock.later", days=words.count("days", good.restock_days))
+    else:
+        state = words.text("stock.none")
+    price = words.money(catalogue.price(good, currency))
+    return words.text("stock.line", title=good.title.to(words.language), price=price, state=state)
+
+
+def _praise(words: Wording, catalogue: Catalogue, good: Good, currency: str) -> str:
+    price = words.money(catalogue.price(good, currency))
+    title, why = good.title.to(words.language), good.good_for.to(words.language)
+    line = words.text("advice.line", title=title, price=price, why=why)
+    return line if good.stock else f"{line} {words.text('advice.sold_out')}"
+
+
+def _in_stock_first(goods: Sequence[Good]) -> list[Good]:
+    return sorted(goods, key=lambda good: not good.stock)

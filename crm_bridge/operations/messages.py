@@ -1,0 +1,66 @@
+"""What a customer wants to be written to about, effective at once."""
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm_bridge.company.messages import MessageRules
+from crm_bridge.consent import Consents
+from crm_bridge.models import Customer, Decision, Purpose
+from crm_bridge.operations.once import Result
+from crm_bridge.operations.running import Operations
+
+SOURCE = "chat"
+
+
+class MessageOperations:
+    """Grants and withdrawals, as consent records."""
+
+    def __init__(self, operations: Operations, consents: Consents, rules: MessageRules) -> None:
+        self._operations = operations
+        self._consents = consents
+        self._rules = rules
+
+    async def opt_out(
+        self, key: str, customer_id: int, purposes: tuple[Purpose, ...], channel: str | None
+    ) -> Result:
+        """Write no more for these purposes. `channel`: None for every one. Gives the ids of the records."""
+
+        async def work(session: AsyncSession) -> Result:
+            return await self.record(session, customer_id, purposes, channel, Decision.WITHDRAWN)
+
+        return await self._operations.run(key, "opt_out", customer_id, work)
+
+    async def opt_in(
+        self, key: str, customer_id: int, purposes: tuple[Purpose, ...], channel: str | None
+    ) -> Result:
+        """Write for these purposes; who wants messages does not want to be left alone any more."""
+
+        async def work(session: AsyncSession) -> Result:
+            wanted = update(Customer).where(Customer.id == customer_id)
+            await session.execute(wanted.values(do_not_disturb=False))
+            return await self.record(session, customer_id, purposes, channel, Decision.GRANTED)
+
+        return await self._operations.run(key, "opt_in", customer_id, work)
+
+    async def record(
+        self,
+        session: AsyncSession,
+        customer_id: int,
+        purposes: tuple[Purpose, ...],
+        channel: str | None,
+        decision: Decision,
+    ) -> Result:
+        """Write it down in the transaction of another operation."""
+        said = [
+            await self._consents.record(
+                session,
+                customer_id,
+                purpose,
+                channel,
+                decision,
+                text_version=self._rules.text_version,
+                source=SOURCE,
+            )
+            for purpose in purposes
+        ]
+        return {"records": [one.id for one in said]}
