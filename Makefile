@@ -67,6 +67,12 @@ crm-real: setup .venv-crm/.ready ## keep in step with a real BottleCRM, killed n
 rasa: setup ## Rasa's own commands: make rasa ARGS="test nlu"
 	@$(ENGINE_PYTHON) -m bot.engine.cli $(ARGS)
 
+crawl: setup ## 2,000 random conversations that look for dead ends: make crawl ARGS="--seed 7"
+	@$(APP)/python -m tests.conversations.crawl $(ARGS)
+
+catalogue: setup ## write docs/dialogues.md from the files
+	@$(APP)/python -m scripts.catalogue
+
 screenshots: setup scripts/.browser ## make the pictures in docs/img anew
 	@$(APP)/python -m scripts.screenshots
 

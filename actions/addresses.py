@@ -1,5 +1,7 @@
 """Sending an order to another address or pick-up point, until the carrier has it."""
 
+import re
+
 from actions.answers import suggest
 from actions.choosing import choose_order
 from actions.dialogue import Dialogue, Option, Talk
@@ -15,6 +17,7 @@ from crm_bridge.orders import OrderView
 ADDRESS = "address"  # the question
 POINT = "point:"  # the beginning of an answer that is a pick-up point, before its place in the list
 LONGEST = 200  # characters of an address, as the table has it
+NUMBERS = re.compile(r"\d+")
 SHORTEST = 5
 TOO_LATE = {
     OrderState.READY_FOR_PICKUP: "utter_address_arrived",
@@ -114,7 +117,8 @@ def _other_points(order: OrderView, to: Destination | None) -> list[str]:
 
 
 def _read(turn: Turn, options: list[Option]) -> str | None:
-    if chosen := pick(turn.text, [(option.key, option.title) for option in options]):
+    chosen = pick(turn.text, [(option.key, option.title) for option in options])
+    if chosen and not _names_another_house(turn.text, chosen, options):
         return chosen
     if named := turn.entities.get("address"):
         return named
@@ -123,3 +127,11 @@ def _read(turn: Turn, options: list[Option]) -> str | None:
         return None
     is_address = len(text) >= SHORTEST and any(char.isdecimal() for char in text)
     return text if is_address else None
+
+
+def _names_another_house(text: str, chosen: str, options: list[Option]) -> bool:
+    """«ул. Малышева, 12» is not the point at «ул. Малышева, 51»; a bare «2» is the second one."""
+    if text.strip().isdecimal():
+        return False
+    title = next(option.title for option in options if option.key == chosen)
+    return not set(NUMBERS.findall(text)) <= set(NUMBERS.findall(title))

@@ -1,7 +1,8 @@
 """What to do when a message was not understood: look it up, clarify once, then hand over."""
 
+from actions.answering import answer_feeling, answer_from_knowledge
 from actions.base import ZabotaAction
-from actions.emoji import Feeling, feeling_of
+from actions.emoji import feeling_of
 from actions.events import Event, listen, slot
 from actions.say import Button, Say
 from actions.services import Services
@@ -33,10 +34,9 @@ class Clarify(ZabotaAction):
         if served := self._served.get(_in_context(turn) or self._fault(turn)):
             return [slot("misunderstood", 0), *await served.answer(turn, say)]
         if (feeling := feeling_of(turn.text)) is not None:
-            _answer_feeling(say, feeling)
+            answer_feeling(say, feeling)
             return _rest(turn)
-        if article := self.services.knowledge.answer(turn.text, turn.language):
-            say("utter_knowledge", "human_agent", text=article.text, title=article.title)
+        if answer_from_knowledge(self.services, turn, say):
             return [slot("misunderstood", 0), *_rest(turn)]
         misses = int(turn.slots.get("misunderstood") or 0)
         if misses:
@@ -91,12 +91,3 @@ def _likely(turn: Turn, words: Wording) -> list[Button]:
 def _rest(turn: Turn) -> list[Event]:
     """Listen: this action also serves when no rule applies, and then no rule would stop it."""
     return [] if turn.form else [listen()]
-
-
-def _answer_feeling(say: Say, feeling: Feeling) -> None:
-    if feeling is Feeling.GLAD:
-        say("utter_emoji_glad")
-    elif feeling is Feeling.UPSET:
-        say("utter_emoji_upset", "complaint", "human_agent")
-    else:
-        say("utter_emoji_other", "track_order", "capabilities", "human_agent")

@@ -33,7 +33,8 @@ class NotificationsOptOut(Dialogue):
         purposes = (Purpose.MARKETING, Purpose.SERVICE) if everything else (Purpose.MARKETING,)
         operations = self.services.dealings.messages
         await talk.do(
-            "opt_out", lambda key: operations.opt_out(key, customer_id, purposes, channel and channel.key)
+            "opt_out",
+            lambda key: operations.opt_out(key, customer_id, purposes, channel.key if channel else None),
         )
         rules, words = self.services.company.messages, talk.words
         on = Button(words.text("button.messages.on_again"), "notifications_opt_in")
@@ -95,7 +96,9 @@ class NotificationsOptIn(Dialogue):
         operations = self.services.dealings.messages
         await talk.do(
             "opt_in",
-            lambda key: operations.opt_in(key, talk.customer_id, (purpose,), channel and channel.key),
+            lambda key: operations.opt_in(
+                key, talk.customer_id, (purpose,), channel.key if channel else None
+            ),
         )
 
     def _options(self, talk: Talk, profile: Profile) -> list[Option]:

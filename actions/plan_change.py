@@ -1,6 +1,8 @@
 """Another plan: what it costs and until when the paid money lasts is said before anything is done."""
 
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from actions.dialogue import Option, Talk
 from actions.turn import Turn
@@ -22,30 +24,30 @@ async def change_plan(talk: Talk, subscription: SubscriptionView) -> None:
         talk.say("utter_plan_only_one", "human_agent", title=subscription.title)
         return
     plan = await _plan(talk, subscription)
-    agreed = _quote(talk, subscription, plan)
+    seen, agreed = _quote(talk, subscription, plan)
     words = talk.words
     price = plan.price(subscription.price.currency)
     assert price is not None  # only such plans are offered
     values = {
         "title": plan.title.to(words.language),
-        "old": subscription.title,
+        "old": seen.title,
         "price": words.text(f"price.{plan.period}", price=words.money(price)),
         "next": words.money(price),
         "until": words.until(agreed.paid_until),
         "credit": words.money(agreed.credit),
-        "was": words.until(subscription.paid_until),
+        "was": words.until(seen.paid_until),
     }
     response = "utter_plan_confirm" if not subscription.ends else "utter_plan_confirm_ending"
     sure = await talk.confirm(
         "sure", response, "human_agent", yes="button.plan.change", no="button.plan.keep", **values
     )
     if not sure:
-        talk.say("utter_subscription_kept", "manage_subscription", title=subscription.title)
+        talk.say("utter_subscription_kept", "manage_subscription", title=seen.title)
         return
     operations = talk.services.dealings.subscription_operations
     done = await talk.do(
         "change",
-        lambda key: operations.change_plan(key, talk.customer_id, subscription, plan, words.language, agreed),
+        lambda key: operations.change_plan(key, talk.customer_id, seen, plan, words.language, agreed),
     )
     if done["done"]:
         talk.say("utter_plan_changed", "manage_subscription", **values)
@@ -95,8 +97,8 @@ def _meant(text: str, plans: list[Plan]) -> Plan | None:
     return found[0] if len(found) == 1 else None
 
 
-def _quote(talk: Talk, subscription: SubscriptionView, plan: Plan) -> Quote:
-    """The quote that was shown; made once, so that what is agreed is what is done."""
+def _quote(talk: Talk, subscription: SubscriptionView, plan: Plan) -> tuple[SubscriptionView, Quote]:
+    """The subscription and the quote that were shown: what is agreed is what is done, or nothing is."""
     price = plan.price(subscription.price.currency)
     assert price is not None
     fresh = quote(
@@ -107,10 +109,21 @@ def _quote(talk: Talk, subscription: SubscriptionView, plan: Plan) -> Quote:
         plan.period,
         talk.services.clock.now(),
     )
-    fact = {"credit": fresh.credit.minor, "until": fresh.paid_until.isoformat()}
-    shown = talk.known("quote", fact)
-    credit = Money(int(str(shown["credit"])), subscription.price.currency)
-    return Quote(credit, datetime.fromisoformat(str(shown["until"])))
+    fact: dict[str, Any] = {
+        "title": subscription.title,
+        "price": subscription.price.minor,
+        "was": subscription.paid_until.isoformat(),
+        "credit": fresh.credit.minor,
+        "until": fresh.paid_until.isoformat(),
+    }
+    shown, currency = talk.known("quote", fact), subscription.price.currency
+    seen = replace(
+        subscription,
+        title=shown["title"],
+        price=Money(shown["price"], currency),
+        paid_until=datetime.fromisoformat(shown["was"]),
+    )
+    return seen, Quote(Money(shown["credit"], currency), datetime.fromisoformat(shown["until"]))
 
 
 def _price(talk: Talk, plan: Plan, subscription: SubscriptionView) -> str:

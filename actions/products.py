@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from actions.answering import TELLING
 from actions.dialogue import Dialogue, Option, Talk
 from actions.reading import words_of
 from actions.turn import Turn
@@ -20,6 +21,9 @@ class ProductAvailability(Dialogue):
 
     async def tell(self, talk: Talk) -> None:
         catalogue = self.services.catalogue
+        if article := self.services.knowledge.answer(talk.task.text, talk.turn.language, TELLING):
+            talk.say("utter_knowledge", "human_agent", text=article.text, title=article.title)
+            return
         meant = talk.task.text + " " + talk.details.get("product", "")
         found = mentioned(catalogue, meant)
         if not found:

@@ -7,6 +7,7 @@ message comes here first. What is no answer is left to the rules, and then the q
 from collections.abc import Sequence
 from typing import Any
 
+from actions.answering import answered_otherwise
 from actions.base import (
     REQUESTED,
     PersonalAction,
@@ -228,6 +229,8 @@ class Begin(PersonalAction):
         self._runner = runner
 
     async def answer(self, turn: Turn, say: Say) -> list[Event]:
+        if turn.intent == self._dialogue.name and answered_otherwise(self.services, turn, say):
+            return []
         caller = await self.caller(turn)
         return await self._runner.begin(self._dialogue.name, turn, say, caller, dict(turn.entities))
 

@@ -94,9 +94,7 @@ class ManageSubscription(Dialogue):
             talk.say("utter_subscription_kept", "manage_subscription", title=subscription.title)
             return
         done = await talk.do(wish, lambda key: deeds[wish](key, talk.customer_id, subscription.id))
-        response = (
-            f"utter_subscription_{wish}_done" if done["done"] else "utter_subscription_changed_meanwhile"
-        )
+        response = answer if done["done"] else "utter_subscription_changed_meanwhile"
         until = talk.words.until(datetime.fromisoformat(done["paid_until"]))
         talk.say(response, "manage_subscription", "human_agent", **values | {"until": until})
 

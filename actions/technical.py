@@ -27,6 +27,8 @@ class TechnicalProblem(Dialogue):
     personal = False
 
     async def tell(self, talk: Talk) -> None:
+        if not talk.has("told") and self._is_question(talk):
+            return
         problem, guide = await self._problem(talk)
         if guide is not None and await self._solved(talk, guide):
             talk.say("utter_glad_it_works", "praise")
@@ -45,6 +47,14 @@ class TechnicalProblem(Dialogue):
         values = await file_case(talk, TicketKind.DEFECT, subject, text)
         talk.say("utter_technical_case", "book_appointment", "warranty_repair", "human_agent", **values)
         talk.offer("book_appointment")
+
+    def _is_question(self, talk: Talk) -> bool:
+        """Whether the help pages answer it: «где скачать инструкцию» is no fault."""
+        knowledge, text, language = self.services.knowledge, talk.task.text, talk.turn.language
+        article = None if knowledge.guide(text, language) else knowledge.answer(text, language)
+        if article is not None:
+            talk.say("utter_knowledge", "human_agent", text=article.text, title=article.title)
+        return article is not None
 
     async def _problem(self, talk: Talk) -> tuple[str, Guide | None]:
         """What is wrong, in the customer's words, and the guide for it."""

@@ -27,8 +27,8 @@ def raise_alarm(services: Services, turn: Turn, say: Say, time_zone: str) -> boo
 
 
 def is_upset(services: Services, turn: Turn) -> bool:
-    """Whether the message sounds like an upset customer's."""
-    return turn.sentiment <= services.company.people.upset
+    """Whether the message sounds like an upset customer's; «жалоба» alone names a topic and no mood."""
+    return len(turn.text.split()) > 1 and turn.sentiment <= services.company.people.upset
 
 
 def upset_before(turn: Turn) -> int:

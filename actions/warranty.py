@@ -76,12 +76,12 @@ class WarrantyRepair(Dialogue):
         told = len(talk.task.text.split()) >= TOLD
         suggest(talk, "story", talk.task.text if told else None)
         story = await talk.ask("story", "utter_warranty_what_happened", words_of(3), "human_agent")
-        await ask_for_photo(talk)
+        files = await ask_for_photo(talk)
         warranty = self.services.company.returns.warranty
         way = await choose_way(talk, warranty.ways)
         lines = [title, until, story, way.title.to(talk.turn.language)]
         text = "\n".join(line for line in lines if line)
-        values = await file_case(talk, TicketKind.DEFECT, subject, text)
+        values = await file_case(talk, TicketKind.DEFECT, subject, text, files=files)
         notes = notes_on(talk, warranty.notes)
         talk.say(
             response,

@@ -136,7 +136,13 @@ class DamagedOrWrongItem(Dialogue):
         if trouble == MISSING:
             high = TicketPriority.HIGH
             return await file_case(
-                talk, TicketKind.DEFECT, subject, text, priority=high, order_number=order.number
+                talk,
+                TicketKind.DEFECT,
+                subject,
+                text,
+                priority=high,
+                order_number=order.number,
+                files=photos(talk),
             )
         draft = CaseDraft(
             kind=TicketKind.DEFECT,

@@ -54,9 +54,11 @@ async def database(kind: str, folder: Path) -> AsyncIterator[Database]:
     url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
     db = Database(url)
     await upgrade_async(url.render_as_string(hide_password=False))
-    yield db
-    await db.close()
-    server.cleanup()
+    try:
+        yield db
+    finally:
+        await db.close()
+        server.cleanup()
 
 
 async def measure(kind: str, customers: int, events: int, imported: int) -> list[Figure]:

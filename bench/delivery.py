@@ -47,7 +47,7 @@ from tests.faults.processes import PYTHON, Mortal
 from tests.gateway.pocket import Pocket
 
 console = Console()
-LINES, CHATS = 3000, 600
+LINES, CHATS = 2000, 600
 RUNS = 3
 UNLIMITED = Rate(100_000, timedelta(seconds=1))
 PROVIDER = timedelta(milliseconds=5)  # what a provider takes to answer, where none is asked over HTTP
@@ -83,8 +83,8 @@ def over_http(url: str) -> Channel:
         "main",
         VkAccount(
             kind="vk",
-            token="vk-token",
-            group_id=1,
+            token="vk1.a.token",
+            group_id=77,
             secret="vk-secret-key",
             confirmation="x",
             api=url,  # type: ignore[arg-type]
@@ -203,15 +203,31 @@ async def delivering(url: str, channel: Channel, name: str = "bench") -> AsyncIt
     await db.close()
 
 
-async def rate(url: str, channel: Channel, lines: int = LINES) -> float:
+@dataclass
+class Processor:
+    """What this process spent on its lines: the figure that other work on the machine does not blur."""
+
+    seconds: float = 0.0
+    lines: int = 0
+
+    def in_words(self) -> str:
+        each = 1000 * self.seconds / self.lines
+        return f"{each:.2f} ms of processor time a line, {1000 / each:.0f}/s with a core of its own"
+
+
+async def rate(url: str, channel: Channel, lines: int = LINES, spent: Processor | None = None) -> float:
     """Lines a second of one worker, from the first claim to the last note."""
     db = Database(url)
     await add_lines(db, lines)
     began = time.perf_counter()
     async with delivering(url, channel):
+        used = time.process_time()
         while await unsent(db):  # noqa: ASYNC110 - it is known to the database alone
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
         took = time.perf_counter() - began
+        if spent:
+            spent.seconds += time.process_time() - used
+            spent.lines += lines
     await db.close()
     return lines / took
 
@@ -299,12 +315,16 @@ async def embedded() -> list[Figure]:
     async with sqlite() as url, fake_vk() as vk:
         db = Database(url)
         await fill(db, 0)
-        queue = await several(lambda: rate(url, in_memory()))
-        whole = await several(lambda: rate(url, over_http(vk)))
+        alone, asking = Processor(), Processor()
+        queue = await several(lambda: rate(url, in_memory(), spent=alone))
+        whole = await several(lambda: rate(url, over_http(vk), spent=asking))
         await db.close()
+    goal: Callable[[float], bool] = lambda value: value >= 700  # noqa: E731
+    first = figure("delivery, SQLite, one worker, provider in memory", queue, "/s", "≥ 700", goal)
+    second = figure("delivery, SQLite, one worker, fake over HTTP", whole, "/s", "≥ 700", goal)
     return [
-        figure("delivery, SQLite, one worker, provider in memory", queue, "/s", "≥ 700", lambda v: v >= 700),
-        figure("delivery, SQLite, one worker, fake over HTTP", whole, "/s", "≥ 700", lambda v: v >= 700),
+        replace(first, spread=f"{first.spread}; {alone.in_words()}"),
+        replace(second, spread=f"{second.spread}; {asking.in_words()}"),
     ]
 
 
@@ -367,15 +387,20 @@ async def latency() -> list[Figure]:
 
 
 async def webhooks() -> list[Figure]:
-    """A whole gateway process answers 200 webhooks a second, and works on what they bring meanwhile."""
-    seconds, a_second = 15, 200
+    """A gateway process takes 200 webhooks a second: one that only listens, and one that answers them too."""
+    return await _webhooks("[]", "by a listener") + await _webhooks('["turns", "delivery"]', "answering too")
+
+
+async def _webhooks(roles: str, what: str) -> list[Figure]:
+    seconds, a_second = 10, 200
     async with sqlite() as url, fake_vk() as vk, aiohttp.ClientSession() as http:
         folder, port, engine_port = Path(make_url(url).database or "").parent, unused_port(), unused_port()
-        account = {"kind": "vk", "token": "vk-token", "group_id": 1, "secret": "vk-secret-key"}
+        account = {"kind": "vk", "token": "vk1.a.token", "group_id": 77, "secret": "vk-secret-key"}
         account |= {"confirmation": "x", "api": vk}
         (folder / "channels.yml").write_text(yaml.safe_dump({"accounts": {"main": account}}))
         env = {"VAR": str(folder), "DATABASE_URL": url, "DEMO": "false", "PORT": str(port)}
         env |= {"ENGINE_PORT": str(engine_port), "ENGINE_SECRET": "engine", "LOG_LEVEL": "error"}
+        env |= {"ROLES": roles}
         gateway = Mortal(
             "gateway",
             [PYTHON, "-m", "bot.web"],
@@ -403,8 +428,8 @@ async def webhooks() -> list[Figure]:
     ordered = sorted(took)
     p50, p99 = statistics.median(ordered), ordered[int(len(ordered) * 0.99)]
     return [
-        Figure("webhook acknowledged at 200/s, p99", p99, "ms", "≤ 50", p99 <= 50, f"median {p50:.1f}"),
-        Figure("gateway idle, of one core", idle, "%", "near 0", idle < 2),
+        Figure(f"webhook at 200/s {what}, p99", p99, "ms", "≤ 50", p99 <= 50, f"median {p50:.1f}"),
+        Figure(f"gateway idle, {what}, of one core", idle, "%", "near 0", idle < 2),
     ]
 
 
@@ -426,7 +451,7 @@ async def _pushed(http: aiohttp.ClientSession, hook: str, seconds: int, a_second
         who = 2000 + number % CHATS
         message = {"id": number, "conversation_message_id": number, "date": 1795270000, "out": 0}
         message |= {"version": 1, "peer_id": who, "from_id": who}
-        event = {"type": "message_new", "group_id": 1, "event_id": f"e{number}", "v": "5.199"}
+        event = {"type": "message_new", "group_id": 77, "event_id": f"e{number}", "v": "5.199"}
         event |= {"secret": "vk-secret-key", "object": {"message": message | {"text": f"вопрос {number}."}}}
         began = time.perf_counter()
         async with http.post(hook, json=event) as response:

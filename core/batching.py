@@ -4,6 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+from core import logs
+
+log = logs.get("batch")
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -45,6 +49,7 @@ class Batch(Generic[Item, Result]):
             results = await self._work([item for item, _ in batch])
         except Exception as error:
             if len(batch) > 1:
+                log.warning("a batch failed; its items are done one by one", error=type(error).__name__)
                 for one in batch:
                     await self._do([one])
             else:

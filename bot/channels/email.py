@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -135,7 +136,10 @@ class Email:
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Deliver a line: always one letter."""
-        letter = self._letter(outgoing)
+        try:
+            letter = self._letter(outgoing)
+        except (ValueError, IndexError, MessageError):  # the standard library's ways to refuse an address
+            raise Permanent("not an address", Reason.DEAD_ADDRESS) from None
         smtp = self._config.smtp
         try:
             await aiosmtplib.send(

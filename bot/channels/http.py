@@ -26,6 +26,7 @@ ANSWER_LIMIT = 1024 * 1024  # bytes; more than any answer to a send
 DEFAULT_WAIT = timedelta(seconds=2)  # after a 429 that does not say how long
 LONGEST_WAIT = timedelta(hours=1)
 CHUNK = 64 * 1024
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # any IPv4 address, ours among them
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ class PublicResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         found = await self._resolver.resolve(host, port, family)
-        public = [each for each in found if ipaddress.ip_address(each["host"]).is_global]
+        public = [each for each in found if _is_public(each["host"])]
         if not public:
             raise OSError("no public address")
         return public
@@ -183,9 +184,15 @@ def _public_name(host: str | None) -> bool:
     if not host:
         return False
     try:
-        return ipaddress.ip_address(host).is_global
+        return _is_public(host)
     except ValueError:
         return True
+
+
+def _is_public(address: str) -> bool:
+    found = ipaddress.ip_address(address)
+    hidden = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
+    return (hidden or found).is_global and found not in _NAT64
 
 
 async def _limited(response: aiohttp.ClientResponse) -> bytes:

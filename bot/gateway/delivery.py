@@ -149,12 +149,14 @@ class Delivery:
     async def _refused(self, line: Line, refusal: Permanent) -> None:
         if refusal.reason is Reason.ACCOUNT:
             log.error("the account is refused", channel=self._channel.name, account=self._channel.account)
-        if line.doubtful:
-            await self._uncertain(line)
-        else:
-            await self._failover.elsewhere(line, refusal.reason)
-        if refusal.reason is Reason.ACCOUNT:
+        ours = refusal.reason is Reason.ACCOUNT
+        if ours:
             await self._pace.hold(self._clock.now() + ACCOUNT_REFUSED)
+        if line.doubtful and not ours:
+            await self._uncertain(line)
+        elif not await self._failover.elsewhere(line, refusal.reason) and ours:
+            await self._ledger.close(self._again(line))
+            raise RetryAfter(ACCOUNT_REFUSED, keep_place=True)
 
     async def _in_doubt(self, line: Line) -> None:
         """It may have arrived. Where the provider recognises a repeat, it is repeated.

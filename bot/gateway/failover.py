@@ -54,7 +54,10 @@ class Failover:
         self._tell = tell
 
     async def elsewhere(self, line: Line, why: str) -> bool:
-        """Send the line another way, since this one is closed. False when there is none: it failed."""
+        """Send the line another way, since this one is closed. False when there is none.
+
+        It failed then, unless it is our account that is refused: that is set right by us, and the line waits.
+        """
         async with self._db.write() as session:
             return await self.move(session, line, why)
 
@@ -67,7 +70,8 @@ class Failover:
             await mark_dead(session, line.identity_id, why, self._clock.now())
         found = None if why in NO_OTHER_WAY_HELPS else await self._next(session, line, row)
         if found is None:
-            await self._failed(session, row, why)
+            if why != Reason.ACCOUNT:
+                await self._failed(session, row, why)
             return False
         row.tried = [*row.tried, _name(row.channel, line.address)]
         row.channel, row.account, row.identity_id = found.channel, found.account, found.id

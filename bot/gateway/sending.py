@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, Table, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Select, Table, bindparam, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -304,8 +304,11 @@ _OF: BindParameter[Any] = bindparam("of")
 _FINAL = frozenset({Closed.DROPPED, Closed.FAILED, Closed.UNCERTAIN})
 _LINE = (
     update(_OUTBOX)
-    # What a receipt said meanwhile stands.
-    .where(_OUTBOX.c.id == _OF, _OUTBOX.c.state.in_([LineState.READY, LineState.SENDING]))
+    # What a receipt said meanwhile stands. An IN could not be executed for many rows at once.
+    .where(
+        _OUTBOX.c.id == _OF,
+        or_(_OUTBOX.c.state == LineState.READY, _OUTBOX.c.state == LineState.SENDING),
+    )
     .values(
         state=bindparam("new_state"),
         part=bindparam("next"),

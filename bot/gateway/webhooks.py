@@ -17,8 +17,10 @@ from bot.channels.inbound import ButtonPress, Inbound
 from bot.channels.port import Accept, Channel, Channels, Forged, Polled, Received, SendError
 from bot.gateway.app import GATEWAY, Gateway
 from bot.gateway.inbox import InboxDoor
+from bot.gateway.links import StartLinks
 from bot.gateway.marks import Marks
 from core import logs
+from crm_bridge.start_keys import StartKeys
 
 log = logs.get("webhooks")
 
@@ -101,6 +103,8 @@ def set_up(app: web.Application) -> None:
     for channel in connect(config, Marks(gateway.db)):
         gateway.channels.add(channel)
     MessengerHooks(gateway.channels, gateway.inbox).add_to(app)
+    keys = StartKeys(gateway.clock, gateway.identities)
+    StartLinks(gateway.db, keys, gateway.settings.site_key).add_to(app)
     app.cleanup_ctx.insert(0, _closed_last)  # the workers send until they have stopped
     app.cleanup_ctx.append(_kept_open)
 

@@ -6,8 +6,9 @@ from bot.desk import console
 from bot.gateway import webhooks
 from bot.gateway.app import GATEWAY
 from bot.gateway.app import make_app as make_gateway
-from bot.web import crm, pages, staff
+from bot.web import crm, pages
 from bot.web.demo import DemoShop
+from bot.web.staff import console as staff
 from core.clock import Clock
 from core.db import Database
 from core.settings import Settings

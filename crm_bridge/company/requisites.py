@@ -23,4 +23,3 @@ class Requisites(BaseModel):
     phone: str
     email: str
     pay_within_days: int = Field(gt=0)  # an invoice
-    accounting_answers_within_days: int = Field(gt=0)  # working papers that people make

@@ -22,7 +22,7 @@ SURE = 0.51  # share of the weight of a question that is covered; chosen on test
 K1, B = 1.2, 0.5
 HEAD, BODY = 3, 1  # what a word counts
 BODY_SHARE = 0.35  # how far a word that stands in the body alone covers a question
-ALIKE, LONG = 84, 5  # of 100, and letters: a mistyped word is taken for one like it
+ALIKE, LONG = 84, 6  # of 100, and letters: a mistyped word is taken for one like it
 STOP = frozenset(stems((Path(__file__).parent / "stopwords.txt").read_text(encoding="utf-8")))
 
 BROKEN = frozenset(
@@ -65,17 +65,20 @@ class Index:
             return None
         return Found(self._articles[at], self._cover(at, words))
 
-    def answer(self, question: str, among: Iterable[type[Article]] = (Article, Guide)) -> Article | None:
+    def answer(
+        self, question: str, among: Iterable[type[Article]] = (Article, Guide), telling: int = 1
+    ) -> Article | None:
         """The article that answers; None when none does for sure.
 
-        The name of a product is no question about its care.
+        The name of a product is no question about its care, and «сломалась» tells little: so many other words
+        must be shared, `telling`.
         """
         found = self.best(question, among)
         if found is None or found.cover < SURE:
             return None
         at = self._articles.index(found.article)
         asked = set(self._asked(question)) & self._heads[at]
-        return found.article if asked - self._products[at] else None
+        return found.article if len(asked - self._products[at] - BROKEN) >= telling else None
 
     def _asked(self, question: str) -> list[str]:
         return [self._known(word) for word in dict.fromkeys(_words([question]))]
@@ -126,9 +129,13 @@ class Knowledge:
         """
         return cls(load(folder))
 
-    def answer(self, question: str, language: str) -> Article | None:
-        """The article, no guide, that answers; None when none does for sure."""
-        return self._indexes[language].answer(question, (Article,))
+    def answer(self, question: str, language: str, telling: int = 1) -> Article | None:
+        """The article, no guide, that answers; None when none does for sure.
+
+        Args:
+            telling: words that question and head of the article share at least, its product aside.
+        """
+        return self._indexes[language].answer(question, (Article,), telling)
 
     def guide(self, problem: str, language: str) -> Guide | None:
         """The guide for a problem: its product is named, and what is wrong is known or told in general."""

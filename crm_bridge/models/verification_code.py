@@ -18,7 +18,7 @@ class CodePurpose(StrEnum):
 
 
 class VerificationCode(Base):
-    """A one-time code. Of an identity and a purpose only the newest is alive; contact and code are kept hashed.
+    """A one-time code; contact and code are kept hashed. Only the newest of an identity and purpose is alive.
 
     A request for an unknown contact leaves a row like any other, without a customer.
     """

@@ -160,7 +160,7 @@ class Chat:
 
     async def says(self, text: str = "", intent: str = "out_of_scope", **given: Any) -> str:
         """A message of a known customer, served as Rasa's rules and `task_form` would; what is read."""
-        message_id = given.setdefault("message_id", f"m{next(self._numbers)}")
+        given.setdefault("message_id", f"m{next(self._numbers)}")
         if self.form != TASK_FORM and intent != "answer" and "order_id" in given:
             self.slots["order_id"] = given["order_id"]
         self.said = await self._served(text, intent, given)

@@ -111,3 +111,24 @@ async def test_what_she_says_she_can_do_is_what_she_does(chats: Open) -> None:
 
 
 BUTTONS = {"resend_code", "change_contact"}
+
+
+async def test_a_doubtful_intent_gives_way_to_the_help_pages_and_a_sure_one_does_not(chats: Open) -> None:
+    chat = await chats()
+    text = "при курьере коробку открыть разрешат?"
+    doubtful = await chat.says(text, "refund_policy", ranking=[("refund_policy", 0.4)])
+    assert "Источник: «Как принять заказ у двери»" in doubtful
+    sure = await chat.says(text, "refund_policy", ranking=[("refund_policy", 0.9)])
+    assert "Источник" not in sure
+
+
+async def test_question_marks_alone_begin_no_matter(chats: Open) -> None:
+    chat = await chats()
+    assert "Я здесь" in await chat.says("???", "payment_methods", ranking=[("payment_methods", 0.3)])
+
+
+async def test_a_question_about_a_manual_is_no_fault(chats: Open) -> None:
+    chat = await chats(language="en")
+    said = await chat.says("where can I download the blender manual", "technical_problem")
+    assert "domovoy.example/manuals" in said
+    assert chat.form is None

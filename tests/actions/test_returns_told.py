@@ -285,16 +285,20 @@ async def test_the_terms_begin_with_what_was_asked(chats: Open, language: str, s
     assert "\n\n" not in await chat.says("условия", "refund_policy")
 
 
-async def test_a_repair_under_warranty(chats: Open, shop: Database) -> None:
+async def test_a_repair_under_warranty(chats: Open, shop: Database, clock: ManualClock) -> None:
     dmitry = await chats("demo-1006")
     heard = await dmitry.says("сломался пылесос", "warranty_repair", product="пылесос")
     assert "гарантия действует до 15 декабря" in heard
     await dmitry.says("не заряжается", "technical_problem")
-    await dmitry.presses("Без фото")
+    await with_photo(shop, dmitry, clock)
+    await dmitry.says("вот", "out_of_scope")
+    dmitry.files = []
     told = await dmitry.presses("Передать курьеру")
     [case] = await tickets(shop, dmitry.id)
     assert case.number in told
     assert "не больше 45 дней" in told
+    async with shop.read() as session:
+        assert [file.ticket_id for file in await session.scalars(select(TicketFile))] == [case.id]
     assert "не заряжается" in case.text
     assert case.number in await dmitry.says("готов ли мой ремонт?", "warranty_repair")
     assert len(await tickets(shop, dmitry.id)) == 1

@@ -98,14 +98,23 @@ async def test_what_changed_meanwhile_is_not_overwritten(chats: Open, shop: Data
     [coffee] = await subscribe(shop, "demo-1006", COFFEE)
     dmitry = await chats("demo-1006")
     await dmitry.says("перейти на килограмм", "manage_subscription")
-    slots, form = dict(dmitry.slots), dmitry.form
     async with shop.write() as session:  # billed while the customer thinks
         row = await session.get_one(Subscription, coffee)
-        row.price_minor = 61000
+        row.paid_until += timedelta(days=30)
+    assert "за это время изменилась" in await dmitry.says("да", "affirm")
+    assert (await read(shop, coffee)).title == COFFEE
+
+
+async def test_the_same_agreement_twice_changes_the_plan_once(chats: Open, shop: Database) -> None:
+    [coffee] = await subscribe(shop, "demo-1006", COFFEE)
+    dmitry = await chats("demo-1006")
+    await dmitry.says("перейти на килограмм", "manage_subscription")
+    slots, form = dict(dmitry.slots), dmitry.form
+    first = await dmitry.says("да", "affirm", message_id="same")
+    until = (await read(shop, coffee)).paid_until
     dmitry.slots, dmitry.form = slots, form
-    heard = await dmitry.says("да", "affirm")
-    assert "Готово" in heard  # the story reads it anew: what is agreed is the quote that was shown
-    assert (await read(shop, coffee)).title == "Кофе в зёрнах, 1 кг каждый месяц"
+    assert await dmitry.says("да", "affirm", message_id="same") == first
+    assert (await read(shop, coffee)).paid_until == until
 
 
 async def test_a_pause_keeps_the_paid_time(chats: Open, shop: Database, clock: ManualClock) -> None:

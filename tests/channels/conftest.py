@@ -1,13 +1,19 @@
 """The providers' fakes, and our channels connected to them."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from bot.channels.accounts import ChannelsConfig
 from bot.channels.connect import connect
 from bot.channels.port import Channel, Outgoing
+from core.db import Database
+from tests.channels.shop import Shop, open_shop
 from tests.fakes.messengers import FakeProvider, Messengers
+from tests.gateway.conftest import ScriptedEngine, engine
+
+__all__ = ["engine"]
 
 ADDRESSES = {
     "telegram": "42",
@@ -59,6 +65,23 @@ def provider(messengers: Messengers, name: str) -> FakeProvider:
 @pytest.fixture
 def channel(channels: dict[str, Channel], name: str) -> Channel:
     return channels[name]
+
+
+@pytest.fixture
+async def shop(
+    db: Database, engine: ScriptedEngine, messengers: Messengers, tmp_path: Path
+) -> AsyncIterator[Shop]:
+    async with open_shop(db, engine, messengers, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def small_shop(
+    sqlite: Database, engine: ScriptedEngine, messengers: Messengers, tmp_path: Path
+) -> AsyncIterator[Shop]:
+    """The same on SQLite, where the database is not the matter."""
+    async with open_shop(sqlite, engine, messengers, tmp_path) as running:
+        yield running
 
 
 def line(name: str, text: str = "Заказ 1001 отправлен.", **more: object) -> Outgoing:

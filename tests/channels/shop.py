@@ -38,6 +38,7 @@ class Shop:
         async with self.gateway.db.write() as session:
             now = self.gateway.clock.now()
             person = Customer(
+                external_ref="u1" if name == "Мария" else None,
                 given_name=name,
                 family_name="Соколова",
                 language="ru",

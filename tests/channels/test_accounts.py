@@ -99,6 +99,8 @@ async def got(downloads: Downloads, url: str, limit: int = 10_000) -> bytes:
         "http://example.com/file",
         "https://127.0.0.1/",
         "https://[::1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[64:ff9b::7f00:1]/",
         "https://10.0.0.1/",
         "https://169.254.169.254/latest/meta-data",
         "https://2130706433/",

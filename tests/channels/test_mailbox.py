@@ -25,9 +25,7 @@ from core.db import Database
 from tests.channels.shop import open_shop, until
 from tests.fakes.messengers import Messengers
 from tests.fakes.messengers.mail import FakeMail
-from tests.gateway.conftest import ScriptedEngine, engine
-
-__all__ = ["engine"]
+from tests.gateway.conftest import ScriptedEngine
 
 
 class Marks:
@@ -179,7 +177,7 @@ async def test_choices_are_numbered_and_files_hang_on_the_letter(mail: FakeMail,
     letter = await mail.hears()
     body = letter.get_body()
     assert body
-    assert "1. Да\r\n2. Нет" in body.get_content()  # type: ignore[attr-defined]
+    assert "1. Да\r\n2. Нет" in body.get_content()
     (file,) = letter.iter_attachments()
     assert (file.get_filename(), file.get_payload(decode=True)) == ("чек.pdf", b"%PDF-1.7")
 
@@ -233,6 +231,14 @@ async def test_nobody_there(mail: FakeMail, email: Email) -> None:
     await mail._smtp.wait_closed()
     with pytest.raises(Transient):
         await email.send(LINE)
+
+
+@pytest.mark.parametrize("address", ["", "nobody", "a@b@c", "a b@c.d", "x@y.z\r\nBcc: all@shop.example"])
+async def test_what_is_no_address(mail: FakeMail, email: Email, address: str) -> None:
+    with pytest.raises(Permanent) as caught:
+        await email.send(Outgoing("1", address, "текст"))
+    assert caught.value.reason is Reason.DEAD_ADDRESS
+    assert not mail.sent
 
 
 async def test_an_address_cannot_smuggle_in_a_header(mail: FakeMail, email: Email) -> None:

@@ -1,44 +1,20 @@
 """From a customer's messenger through the whole gateway and back."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from bot.channels.inbound import Inbound
-from core.db import Database
-from crm_bridge.models import ConsentRecord, Decision, MessageState, Owner, Proof, Purpose
-from crm_bridge.start_keys import StartKeys
+from crm_bridge.models import MessageState, Owner
 from tests.channels.conftest import ADDRESSES
-from tests.channels.shop import Shop, open_shop, until
+from tests.channels.shop import Shop, until
 from tests.fakes.messengers import FakeProvider, Messengers
-from tests.gateway.conftest import ScriptedEngine, engine
-
-__all__ = ["engine"]
+from tests.gateway.conftest import ScriptedEngine
 
 YES_NO = [{"title": "Да", "payload": '/affirm{"order": "1001"}'}, {"title": "Нет", "payload": "/deny"}]
 WRITES = ["telegram", "max", "vk", "whatsapp", "viber"]
-
-
-@pytest.fixture
-async def shop(
-    db: Database, engine: ScriptedEngine, messengers: Messengers, tmp_path: Path
-) -> AsyncIterator[Shop]:
-    async with open_shop(db, engine, messengers, tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def small_shop(
-    sqlite: Database, engine: ScriptedEngine, messengers: Messengers, tmp_path: Path
-) -> AsyncIterator[Shop]:
-    """The same on SQLite, where the database is not the matter."""
-    async with open_shop(sqlite, engine, messengers, tmp_path) as running:
-        yield running
 
 
 async def test_a_question_is_answered_in_the_messenger_it_came_from(
@@ -72,6 +48,23 @@ async def test_what_comes_twice_is_answered_once(
         await person.provider.settled()
     assert len(await shop.inbox()) == len(WRITES)
     assert len(engine.asked) == len(WRITES)
+
+
+async def test_providers_that_limit_and_fail_delay_an_answer_and_do_not_double_it(
+    shop: Shop, messengers: Messengers
+) -> None:
+    people = [messengers.all[name].person(ADDRESSES[name]) for name in WRITES]
+    for person in people:
+        person.provider.fail("429")
+        person.provider.fail("500")
+        await person.says("Где мой заказ?")
+    for person in people:
+        await person.hears()
+    for name in WRITES:
+        await until(partial(_is_sent, shop, name))
+    assert [[heard.text for heard in person.heard] for person in people] == [["re: Где мой заказ?"]] * len(
+        WRITES
+    )
 
 
 async def test_a_press_is_understood_and_cannot_be_pressed_twice(
@@ -134,109 +127,6 @@ async def test_a_number_under_real_buttons_stays_a_number(
         await person.says(text)
         await person.hears()
     assert engine.asked[-1]["text"] == "2"
-
-
-async def test_a_shared_phone_shows_who_writes(
-    shop: Shop, engine: ScriptedEngine, messengers: Messengers
-) -> None:
-    customer = await shop.customer("+79161234567")
-    telegram = messengers.telegram
-    person = telegram.person("42")
-    contact = {"phone_number": "79161234567", "first_name": "М", "user_id": 42}
-    await person.does(telegram.update(message=telegram.message(person, contact=contact)))
-    assert "Мария, узнала вас" in (await person.hears()).text
-    identity = await shop.identity("telegram")
-    assert (identity.customer_id, identity.method) == (customer, Proof.SHARED_PHONE)
-    assert not engine.asked
-
-
-async def test_somebody_elses_contact_proves_nothing(
-    small_shop: Shop, engine: ScriptedEngine, messengers: Messengers
-) -> None:
-    await small_shop.customer("+79161234567")
-    telegram, viber = messengers.telegram, messengers.viber
-    person, other = telegram.person("42"), viber.person(ADDRESSES["viber"])
-    contact = {"phone_number": "79161234567", "first_name": "М", "user_id": 43}
-    await person.does(telegram.update(message=telegram.message(person, contact=contact)))
-    await other.does(viber.message_event(other, type="contact", contact={"phone_number": "79161234567"}))
-    for each in (person, other):
-        assert (await each.hears()).text == "re: 79161234567"
-    assert (await small_shop.identity("telegram")).customer_id is None
-    assert (await small_shop.identity("viber")).customer_id is None
-
-
-async def test_a_phone_that_two_people_share_proves_nothing(small_shop: Shop, messengers: Messengers) -> None:
-    await small_shop.customer("+79161234567", "Мария")
-    await small_shop.customer("+79161234567", "Олег")
-    telegram = messengers.telegram
-    person = telegram.person("42")
-    contact = {"phone_number": "+79161234567", "first_name": "М", "user_id": 42}
-    await person.does(telegram.update(message=telegram.message(person, contact=contact)))
-    assert "не получилось понять, кто вы" in (await person.hears()).text
-    assert (await small_shop.identity("telegram")).customer_id is None
-
-
-async def test_a_deep_link_from_the_site_brings_the_customer_along_once(
-    shop: Shop, engine: ScriptedEngine, messengers: Messengers
-) -> None:
-    gateway = shop.gateway
-    customer = await shop.customer("+79161234567")
-    async with gateway.db.write() as session:
-        key = await StartKeys(gateway.clock, gateway.identities).issue(session, customer)
-    person, thief = messengers.telegram.person("42"), messengers.max.person("666")
-    await person.says(f"/start {key}")
-    await person.hears()
-    assert engine.asked[-1]["press"] == {"intent": "greet", "entities": {}}
-    assert (await shop.identity("telegram")).customer_id == customer
-    await thief.does(messengers.max.dialog_event(thief, "bot_started", key))
-    await thief.hears()
-    assert (await shop.identity("max")).customer_id is None
-
-
-async def test_blocked_means_nothing_is_sent_until_they_come_back(
-    small_shop: Shop, messengers: Messengers
-) -> None:
-    telegram, maxi, vk = messengers.telegram, messengers.max, messengers.vk
-    people = {"telegram": telegram.person("42"), "max": maxi.person("42"), "vk": vk.person("2042")}
-    for person in people.values():
-        await person.says("привет")
-        await person.hears()
-    await people["telegram"].does(telegram.member_event(people["telegram"], "kicked"))
-    await people["max"].does(maxi.dialog_event(people["max"], "bot_stopped"))
-    await people["vk"].does(vk.event("message_deny", {"user_id": 2042}))
-
-    async def all_dead() -> bool:
-        return all([(await small_shop.identity(name)).dead_at is not None for name in people])
-
-    await until(all_dead)
-    await people["telegram"].does(telegram.member_event(people["telegram"], "member"))
-    await people["max"].says("я вернулся")
-    await people["vk"].does(vk.event("message_allow", {"user_id": 2042, "key": ""}))
-
-    async def all_alive() -> bool:
-        return all([(await small_shop.identity(name)).dead_at is None for name in people])
-
-    await until(all_alive)
-
-
-async def test_stop_ends_the_mailings_and_not_the_conversation(
-    shop: Shop, engine: ScriptedEngine, messengers: Messengers
-) -> None:
-    customer = await shop.customer("+79161234567")
-    person = messengers.vk.person("2042")
-    await person.says("привет")
-    await person.hears()
-    identity = await shop.identity("vk")
-    async with shop.gateway.db.write() as session:
-        await shop.gateway.identities.link(session, identity.id, customer, Proof.CODE)
-    await person.says("Стоп.")
-    assert "Больше не присылаю" in (await person.hears()).text
-    async with shop.gateway.db.read() as session:
-        (record,) = await session.scalars(select(ConsentRecord))
-    assert (record.purpose, record.channel, record.decision) == (Purpose.MARKETING, "vk", Decision.WITHDRAWN)
-    await person.says("стоп, а где мой заказ?")
-    await person.hears()
-    assert engine.asked[-1]["text"] == "стоп, а где мой заказ?"
 
 
 async def test_photos_and_papers_are_kept_and_go_to_people(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import random
 import re
 from collections import Counter, defaultdict
@@ -121,22 +122,33 @@ class World:
 
     async def _break_things(self, seconds: float) -> None:
         """Faults all the time; every process is killed in turn, and the database goes away."""
-        began = asyncio.get_running_loop().time()
-        victims = [*self.gateways, self.engine, self.restarts]
-        turn, next_death, pause = 0, 1.5, min(6.0, seconds / 4)
-        while (now := asyncio.get_running_loop().time() - began) < seconds:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._inject(seconds))
+            tasks.create_task(self._kill(seconds))
+
+    async def _inject(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while loop.time() < end:
             channel, mode = self.chance.choice(WRITTEN_IN), self.chance.choice(FAULTS)
             self.messengers.all[channel].fail(mode)
             self.injected[mode] += 1
-            if now >= next_death:
-                victim = victims[turn % len(victims)]
-                turn += 1
-                if isinstance(victim, Mortal):
-                    victim.kill()
-                else:
-                    await victim.once()
-                next_death = now + pause
             await asyncio.sleep(self.chance.uniform(0.1, 0.5))
+
+    async def _kill(self, seconds: float) -> None:
+        """One after the other; whoever was killed is back before the next one goes."""
+        loop = asyncio.get_running_loop()
+        end, pause = loop.time() + seconds, min(6.0, seconds / 4)
+        victims = itertools.cycle([*self.gateways, self.engine, self.restarts])
+        while loop.time() < end:
+            await asyncio.sleep(pause / 2)
+            victim = next(victims)
+            if isinstance(victim, Mortal):
+                victim.kill()
+                await victim.answers(self.http)
+            else:
+                await victim.once()
+            await asyncio.sleep(pause / 2)
 
     async def settle(self, seconds: float = 120) -> None:
         """Nothing goes wrong any more: wait until everything that was accepted is done with."""
@@ -234,6 +246,7 @@ class Verdict:
     said_again_and_marked: int = 0
     handed_to_people: int = 0
     said_twice_without_a_mark: int = 0
+    never_accepted: int = 0  # the provider gave up before it got its 2xx
     lost: int = 0
     out_of_order: int = 0
     over_limit: int = 0
@@ -271,6 +284,8 @@ class Verdict:
         for number in asked:
             if number in self._answered:
                 self.answered_once += 1
+            elif number not in log.questions:
+                self.never_accepted += 1
             elif number in log.to_people or self._left_to_people(number, log):
                 self.handed_to_people += 1
             else:

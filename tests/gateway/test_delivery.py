@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import aiohttp
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from bot.channels.inbound import Receipt, ReceiptState
 from bot.channels.port import Permanent, Rate, RateLimited, Reason, Transient
@@ -117,6 +117,17 @@ async def test_an_account_is_never_faster_than_its_limit_however_many_processes_
     for first in slots:
         assert sum(first <= slot < first + SECOND for slot in slots) <= 30
     assert slots[-1] - slots[0] < timedelta(seconds=3.7)  # and hardly slower
+
+
+async def test_what_goes_out_together_is_written_down_together(post: Post, telegram: Pocket) -> None:
+    chats = [await post.chat("telegram", str(n)) for n in range(40)]
+    for chat in chats:
+        await post.say(chat, f"привет, {chat.address}")
+    commits: list[object] = []
+    event.listen(post.db.engine.sync_engine, "commit", commits.append)
+    await post.deliver()
+    assert [telegram.read_by(chat.address) for chat in chats] == [[f"привет, {n}"] for n in range(40)]
+    assert len(commits) < 20
 
 
 async def test_a_long_line_goes_out_in_parts_and_goes_on_where_it_stopped(
@@ -257,6 +268,19 @@ async def test_who_blocked_us_in_one_messenger_is_written_to_in_their_next_one_o
     assert (telegram.shown, vk.shown) == ([], [])
     assert len(telegram.asked) == 1  # the second line did not even try
     assert (await post.identity(chat)).dead_why == "blocked"
+
+
+async def test_while_our_account_is_refused_lines_wait_for_somebody_to_set_it_right(
+    post: Post, telegram: Pocket
+) -> None:
+    chat = await post.chat("telegram", "42")
+    telegram.faults = [Permanent("the token was revoked", Reason.ACCOUNT)] * 3
+    await post.say(chat, "раз", "два")
+    await post.deliver()
+    assert telegram.shown == []
+    for _ in range(4):
+        await post.wait(61)
+    assert telegram.read_by("42") == ["раз", "два"]
 
 
 async def test_the_last_way_is_a_verified_contact(post: Post, telegram: Pocket, clock: ManualClock) -> None:

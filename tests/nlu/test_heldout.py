@@ -13,8 +13,8 @@ from bot.engine.nlu.text import clean, words
 from bot.engine.nlu.training import OUT_OF_SCOPE
 from tests.nlu.product_data import case_rows, examples, product_model
 
-# What the base pipeline reached at first sight, less a point. The goal is 0.92 in both: see docs/nlu.md.
-FLOOR = {"ru": 0.89, "en": 0.83}
+# What the base pipeline reaches, less a point. The goal is 0.92 in both: see docs/nlu.md.
+FLOOR = {"ru": 0.91, "en": 0.86}
 
 
 def _key(text: str) -> str:
@@ -35,4 +35,4 @@ def test_unseen_sentences(language: str) -> None:
     recall = float(rejected[~inside].mean())
     print(f"{language}: accuracy {accuracy:.3f}, not rejected {kept:.3f}, out-of-scope recall {recall:.3f}")
     assert accuracy >= FLOOR[language]
-    assert recall >= 0.74
+    assert recall >= 0.83

@@ -28,6 +28,7 @@ class Customer:
     last_seq: int = 0
     heard: dict[str, dict[str, Any]] = field(default_factory=dict)  # by message id
     buttons: list[dict[str, str]] = field(default_factory=list)
+    patience: float = PATIENCE
 
     @classmethod
     async def arrive(cls, http: aiohttp.ClientSession, base: str, db: Database, **session: str) -> Self:
@@ -98,7 +99,7 @@ class Customer:
         return await self.hears(await self.post(frame))
 
     async def _read(self) -> None:
-        frame = await self.ws.receive_json(timeout=PATIENCE)
+        frame = await self.ws.receive_json(timeout=self.patience)
         if frame["type"] == "refused":
             raise AssertionError(frame)
         if frame["type"] == "message":

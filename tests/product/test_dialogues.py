@@ -1,4 +1,4 @@
-"""A dialogue in the real engine: it starts after the identification, survives what comes in between, and ends."""
+"""A dialogue in the real engine: it starts after the identification and survives what comes in between."""
 
 from sqlalchemy import select
 

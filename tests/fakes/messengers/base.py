@@ -127,6 +127,10 @@ class FakeProvider(ABC):
     @abstractmethod
     def too_many(self) -> web.Response: ...
 
+    def broken(self) -> web.Response:
+        """A failure in which nothing was done."""
+        return web.Response(status=500, text="<html>Internal Server Error</html>")
+
     def accepted(self, status: int, body: str) -> bool:
         """Whether our answer satisfies the provider."""
         return 200 <= status < 300
@@ -163,7 +167,7 @@ class FakeProvider(ABC):
             case "429":
                 return self.too_many()
             case "500":
-                return web.Response(status=500, text="<html>Internal Server Error</html>")
+                return self.broken()
             case "timeout":
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.stopping.wait(), self.hang)

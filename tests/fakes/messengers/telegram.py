@@ -42,6 +42,9 @@ class FakeTelegram(FakeProvider):
     def too_many(self) -> web.Response:
         return _error(429, "Too Many Requests: retry after 1", retry_after=1)
 
+    def broken(self) -> web.Response:
+        return _error(500, "Internal Server Error")
+
     # ---- events ----
 
     def update(self, **content: Any) -> Json:

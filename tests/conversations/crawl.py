@@ -1,0 +1,225 @@
+"""Presses every button and answers every question at random, and looks for dead ends: `make crawl`.
+
+It talks to the engine as the gateway does, with the real action server behind it. A dead end is an empty
+reply, an exception, a placeholder that was not filled, or the same reply over and over without a way to a
+person. The same seed plays the same conversations.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from random import Random
+from typing import Any
+
+import aiohttp
+import yaml
+
+from bot.gateway.engine import EngineAway, EngineClient, EngineRefused
+from bot.gateway.outbox import Button
+from core import logs
+from core.settings import ROOT
+from tests.conversations.passers_by import PasserBy, inquiries, somebody
+from tests.conversations.player import LEFT_OPEN
+from tests.conversations.stage import Stage, World, running_stage
+
+LONGEST = 12  # turns of one conversation
+PATIENCE = 4  # the same reply so often in a row, without a way to a person, is a loop
+FRESH = 20  # conversations in one copy of the demo company
+PERSON = "human_agent"
+
+
+@dataclass(frozen=True)
+class DeadEnd:
+    """What a customer could not get out of."""
+
+    conversation: int
+    why: str
+    transcript: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([f"conversation {self.conversation}: {self.why}", *self.transcript, ""])
+
+
+@dataclass
+class Figures:
+    """What was seen."""
+
+    conversations: int = 0
+    turns: int = 0
+    presses: int = 0
+    handed_over: int = 0
+    seconds: float = 0
+    replies: Counter[str] = field(default_factory=Counter)
+    responses: Counter[str] = field(default_factory=Counter)
+    buttons: Counter[str] = field(default_factory=Counter)  # pressed, by what stands on them
+    dead_ends: list[DeadEnd] = field(default_factory=list)
+
+    def never_said(self) -> list[str]:
+        """Responses of the domain that nobody heard."""
+        domain = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+        return sorted(set(domain["responses"]) - set(self.responses))
+
+    def lines(self) -> list[str]:
+        never = self.never_said()
+        seen = len(self.responses)
+        return [
+            f"conversations          {self.conversations}",
+            f"turns                  {self.turns}",
+            f"presses                {self.presses}, of {len(self.buttons)} different buttons",
+            f"handed over to people  {self.handed_over}",
+            f"distinct replies       {len(self.replies)}",
+            f"responses seen         {seen} of {seen + len(never)}",
+            f"never seen             {', '.join(never) or 'none'}",
+            f"dead ends              {len(self.dead_ends)}",
+            f"seconds                {self.seconds:.0f}",
+        ]
+
+
+@dataclass
+class Walk:
+    """One conversation at random."""
+
+    number: int
+    world: World
+    engine: EngineClient
+    figures: Figures
+    someone: PasserBy
+    transcript: list[str] = field(default_factory=list)
+    offered: list[Button] = field(default_factory=list)  # with the last replies
+    earlier: deque[Button] = field(default_factory=lambda: deque(maxlen=12))
+    last: str = ""
+    repeats: int = 0
+
+    async def go(self) -> None:
+        """Until people take over, or long enough."""
+        self.figures.conversations += 1
+        after: str | None = None
+        for count in range(LONGEST):
+            message_id = f"m{count}"
+            answer = await self._turn(message_id, after)
+            if answer is None:
+                return
+            after = message_id
+            if any("handoff" in (reply.get("custom") or {}) for reply in answer):
+                self.figures.handed_over += 1
+                return
+
+    async def _turn(self, message_id: str, after: str | None) -> list[dict[str, Any]] | None:
+        """Say something and look at the answer; None: there is no going on."""
+        move = await self.someone.move(self.world, self.offered, self.earlier, self.last)
+        self.transcript.append(f"> {move.shown}")
+        self.figures.turns += 1
+        if move.button:
+            self.figures.presses += 1
+            self.figures.buttons[move.button.title] += 1
+        try:
+            answer = await self.engine.turn(self.someone.request(self.world, message_id, after, move), None)
+        except (EngineAway, EngineRefused) as error:
+            self._dead(f"{type(error).__name__}: {error}")
+            return None
+        self.figures.responses.update(name for name in answer.actions if name.startswith("utter_"))
+        self._hear(answer.replies)
+        if why := self._trouble(answer.replies):
+            self._dead(why)
+            return None
+        return answer.replies
+
+    def _hear(self, replies: list[dict[str, Any]]) -> None:
+        texts = [str(reply.get("text") or "") for reply in replies]
+        self.transcript.extend(f"  {text}" for text in texts)
+        self.figures.replies.update(texts)
+        self.earlier.extend(self.offered)
+        buttons = [one for reply in replies for one in reply.get("buttons") or ()]
+        self.offered = [Button.of_payload(one["title"], one["payload"]) for one in buttons]
+        self.transcript.extend(f"  [{button.title}]" for button in self.offered)
+
+    def _trouble(self, replies: list[dict[str, Any]]) -> str | None:
+        """What is wrong with the answer, if anything."""
+        texts = [str(reply.get("text") or "") for reply in replies]
+        heard = "\n".join(texts)
+        if not texts or not all(text.strip() for text in texts):
+            return "an empty reply"
+        if left := LEFT_OPEN.search(heard):
+            return f"«{left[0]}» in a reply"
+        if FAILED.intersection(texts):
+            return "an action failed"
+        if self._goes_round(heard, replies):
+            return "the same again and again, and no way to a person"
+        return None
+
+    def _goes_round(self, heard: str, replies: list[dict[str, Any]]) -> bool:
+        a_way_out = any(button.intent == PERSON for button in self.offered)
+        a_way_out = a_way_out or any("handoff" in (reply.get("custom") or {}) for reply in replies)
+        self.repeats = self.repeats + 1 if heard == self.last and not a_way_out else 1
+        self.last = heard
+        return self.repeats >= PATIENCE
+
+    def _dead(self, why: str) -> None:
+        self.figures.dead_ends.append(DeadEnd(self.number, why, tuple(self.transcript)))
+
+
+def _failures() -> frozenset[str]:
+    domain = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+    return frozenset(
+        variant["text"].strip()
+        for name in ("utter_action_failed", "utter_identification_failed")
+        for variant in domain["responses"][name]
+    )
+
+
+FAILED = _failures()
+
+
+async def crawl(stage: Stage, conversations: int, seed: int = 1, walkers: int = 3) -> Figures:
+    """So many conversations, `walkers` at a time."""
+    began, figures = time.monotonic(), Figures()
+    stage.said.clear()
+    numbers = iter(range(conversations))
+    async with aiohttp.ClientSession() as http:
+        settings = stage.settings
+        engine = EngineClient(http, settings.engine_port, settings.engine_key, settings.engine_timeout)
+        await asyncio.gather(*(_walker(stage, engine, figures, numbers, seed) for _ in range(walkers)))
+    figures.responses.update(stage.said)
+    figures.seconds = time.monotonic() - began
+    return figures
+
+
+async def _walker(
+    stage: Stage, engine: EngineClient, figures: Figures, numbers: Iterator[int], seed: int
+) -> None:
+    said = inquiries()
+    while batch := list(islice(numbers, FRESH)):
+        async with stage.world(gateway=False) as world:
+            for number in batch:
+                chance = Random(f"{seed}:{number}")
+                someone = await somebody(world, chance, said, f"crawl-{seed}-{number}")
+                stage.seat(world, someone.conversation_id)
+                await Walk(number, world, engine, figures, someone).go()
+
+
+async def _main(conversations: int, seed: int, walkers: int) -> int:
+    logs.set_up("json", "critical")
+    async with running_stage() as stage:
+        figures = await crawl(stage, conversations, seed, walkers)
+    for dead_end in figures.dead_ends[:20]:
+        print(dead_end)
+    print("\n".join(figures.lines()))
+    return 1 if figures.dead_ends else 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Press every button; look for dead ends.")
+    parser.add_argument("--conversations", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--walkers", type=int, default=3, help="conversations at a time")
+    given = parser.parse_args()
+    sys.exit(asyncio.run(_main(given.conversations, given.seed, given.walkers)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""The real engine, action server and gateway with a clock that the test moves.
+
+The engine is a process of its own, started once. Gateway and action server live in the test's event loop and
+are made anew for every world: a world is a copy of the demo company with a clock of its own, so what one
+customer changes no other one sees. All of them speak HTTP on loopback, as in an installation.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestServer, unused_port
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from actions.registry import executor_of
+from actions.server import ActionServer
+from actions.services import Services
+from bot.gateway.app import make_app
+from bot.run import programs
+from core.clock import ManualClock
+from core.db import Database
+from core.migrations import upgrade_async
+from core.process import PARENT
+from core.settings import ROOT, Settings
+from crm_bridge import demo
+from tests.conftest import NOON
+from tests.product.customer import Customer
+from tests.product.running import trained_models
+
+START_SECONDS = 90
+PATIENCE = 10.0  # seconds for an answer; nothing is tried again, since the clock stands still
+SITE_SECRET = "site"  # signs the user ids of the tests' shop
+
+
+@dataclass
+class World:
+    """One copy of the demo company, at a time of its own."""
+
+    db: Database
+    clock: ManualClock
+    actions: ActionServer
+    shop: Database  # what the actions work with; may be made to fail
+    base: str = ""  # address of the gateway
+    http: aiohttp.ClientSession | None = None
+    is_down: bool = False
+
+    def refuse_when_down(self, *_: Any) -> None:
+        """In the place of a database that does not answer."""
+        if self.is_down:
+            raise OperationalError("SELECT", {}, ConnectionError("the database is down"))
+
+
+@dataclass
+class Stage:
+    """The engine, and the worlds it serves."""
+
+    settings: Settings
+    stocked: Path
+    folder: Path
+    worlds: dict[str, World] = field(default_factory=dict)  # by conversation
+    said: Counter[str] = field(default_factory=Counter)  # responses of actions, all conversations together
+    opened: int = 0
+
+    @asynccontextmanager
+    async def world(self, *, gateway: bool = True) -> AsyncIterator[World]:
+        """A fresh copy of the demo company at noon, with an action server and mostly a gateway."""
+        self.opened += 1
+        path = self.folder / f"world-{self.opened}.db"
+        shutil.copy(self.stocked, path)
+        url = f"sqlite+aiosqlite:///{path}"
+        db, shop, clock = Database(url), Database(url), ManualClock(NOON)
+        executor = executor_of(Services.over(self.settings, shop, clock))
+        world = World(db, clock, ActionServer(executor, shop, self.settings.actions_key), shop)
+        event.listen(shop.engine.sync_engine, "before_cursor_execute", world.refuse_when_down)
+        try:
+            if gateway:
+                async with _gateway(self.settings, world):
+                    yield world
+            else:
+                yield world
+        finally:
+            await shop.close()
+            await db.close()
+            for file in self.folder.glob(f"{path.name}*"):
+                file.unlink()
+
+    def seat(self, world: World, conversation_id: str) -> None:
+        """From now on actions of this conversation run in this world."""
+        self.worlds[conversation_id] = world
+
+    async def arrive(self, world: World, **session: str) -> Customer:
+        """A customer with a fresh browser."""
+        assert world.http is not None
+        customer = await Customer.arrive(world.http, world.base, world.db, **session)
+        customer.patience = PATIENCE
+        self.seat(world, customer.conversation_id)
+        return customer
+
+    async def webhook(self, request: web.Request) -> web.Response:
+        """An action, in the world of its conversation."""
+        call = json.loads(await request.read())
+        answer = await self.worlds[call["tracker"]["sender_id"]].actions.webhook(request)
+        if isinstance(answer.body, bytes) and answer.status == HTTPStatus.OK:
+            self.said.update(one["response"] for one in json.loads(answer.body)["responses"])
+        return answer
+
+
+@asynccontextmanager
+async def _gateway(settings: Settings, world: World) -> AsyncIterator[None]:
+    app = await make_app(settings, world.db, world.clock)
+    async with TestServer(app) as server, aiohttp.ClientSession() as http:
+        world.base, world.http = str(server.make_url("")).rstrip("/"), http
+        yield
+
+
+@asynccontextmanager
+async def running_stage() -> AsyncIterator[Stage]:
+    """Start the engine with the trained model, and end it when the block ends."""
+    models = await asyncio.to_thread(trained_models)
+    with tempfile.TemporaryDirectory(prefix="zabota-stage-") as temporary:
+        folder = Path(temporary)
+        settings = Settings(
+            _env_file=None,  # type: ignore[call-arg]
+            var=folder,
+            models=models,
+            engine_port=unused_port(),
+            actions_port=unused_port(),
+            site_secret=SITE_SECRET,  # type: ignore[arg-type]
+            messages_per_minute=10_000,
+            log_level="error",
+        )
+        stage = Stage(settings, await _stocked(folder), folder)
+        front = web.Application(client_max_size=8 * 1024 * 1024)
+        front.router.add_post("/webhook", stage.webhook)
+        async with TestServer(front, port=settings.actions_port), _engine(settings, folder / "engine.log"):
+            yield stage
+
+
+async def _stocked(folder: Path) -> Path:
+    path = folder / "stocked.db"
+    url = f"sqlite+aiosqlite:///{path}"
+    await upgrade_async(url)
+    db = Database(url)
+    await demo.load(db, NOON)
+    await db.close()
+    return path
+
+
+@asynccontextmanager
+async def _engine(settings: Settings, log: Path) -> AsyncIterator[None]:
+    [program] = [one for one in programs(settings) if one.name == "engine"]
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *program.command,
+            cwd=ROOT,
+            env={**os.environ, **program.env, PARENT: str(os.getpid())},
+            stdout=output,
+            stderr=output,
+        )
+        try:
+            await _until_healthy(str(program.health), process, log)
+            yield
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await asyncio.wait_for(process.wait(), 30)
+
+
+async def _until_healthy(url: str, process: asyncio.subprocess.Process, log: Path) -> None:
+    async with aiohttp.ClientSession() as http, asyncio.timeout(START_SECONDS):
+        while True:
+            assert process.returncode is None, await asyncio.to_thread(log.read_text)
+            try:
+                async with http.get(url) as response:
+                    if response.status == HTTPStatus.OK and (await response.json())["model"]:
+                        return
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.1)
