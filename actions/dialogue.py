@@ -51,6 +51,7 @@ class Dialogue(ABC):
 
     name: ClassVar[str]
     personal: ClassVar[bool] = True  # the customer must be known before it begins
+    rests_on_crm: ClassVar[bool] = False  # what it says may be stale while the company's CRM does not answer
 
     def __init__(self, services: Services) -> None:
         self.services = services

@@ -21,6 +21,7 @@ class TrackOrder(Dialogue):
     """Where the order is, what happens next, and when it comes."""
 
     name = "track_order"
+    rests_on_crm = True
 
     async def tell(self, talk: Talk) -> None:
         order = await choose_order(talk, lambda one: one.is_open, or_newest=True)
@@ -37,6 +38,7 @@ class DeliveryDelay(Dialogue):
     """Whether an order is late, why, the new date, and what we do about it."""
 
     name = "delivery_delay"
+    rests_on_crm = True
 
     async def tell(self, talk: Talk) -> None:
         order = await choose_order(talk, lambda one: one.is_open, or_newest=True)

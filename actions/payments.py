@@ -43,6 +43,7 @@ class PaymentIssue(Dialogue):
     """Declined, charged twice, paid but not credited: looks at the payments and says what it sees."""
 
     name = "payment_issue"
+    rests_on_crm = True
 
     async def tell(self, talk: Talk) -> None:
         kind = await self._kind(talk)

@@ -42,6 +42,7 @@ class TrackRefund(Dialogue):
     """Where the money is: what was asked for, promised, paid; what is overdue is put right."""
 
     name = "track_refund"
+    rests_on_crm = True
 
     async def tell(self, talk: Talk) -> None:
         refunds = await self._refunds(talk)

