@@ -97,6 +97,11 @@ def _card_before(text: str, at: int) -> bool:
     return bool(re.search(r"(?:карт\w*|card)[\s:№#-]*$", text[:at], re.IGNORECASE))
 
 
+_PREPOSITION = re.compile(
+    r"(?:из|на|по|от|за|к|в|с|о|об|до|у|is|in|of|on|to|by|my|for|and|и) ", re.IGNORECASE
+)
+
+
 def find_order_ids(context: Context) -> Iterator[Found]:
     """Order numbers: named («заказ № АВ-1234»), of the usual shape (ZB-10234), or alone in the message."""
     text = context.text
@@ -125,6 +130,8 @@ def find_order_ids(context: Context) -> Iterator[Found]:
 
 
 def _order(text: str, start: int, end: int, priority: int) -> Found | None:
+    if preposition := _PREPOSITION.match(text, start, end):  # «из 1009» is no number with letters
+        start = preposition.end()
     raw = text[start:end].rstrip(" -")
     end = start + len(raw)
     if _NOT_ORDER_AFTER.match(text[end:]) or re.match(r"[.,:/]\d|[./-]\d\d", text[end:]):
