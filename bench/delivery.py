@@ -47,7 +47,7 @@ from tests.faults.processes import PYTHON, Mortal
 from tests.gateway.pocket import Pocket
 
 console = Console()
-LINES, CHATS = 2000, 600
+LINES, CHATS = 3000, 600
 RUNS = 3
 UNLIMITED = Rate(100_000, timedelta(seconds=1))
 PROVIDER = timedelta(milliseconds=5)  # what a provider takes to answer, where none is asked over HTTP

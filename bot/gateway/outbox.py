@@ -8,7 +8,7 @@ import json
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,17 +16,22 @@ from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.channels import webchat
+from bot.channels.inbound import FileKind
 from bot.gateway.delivery import publish
 from bot.gateway.hub import Hub
 from bot.gateway.inbox import BUTTON_LIVES
 from bot.gateway.ownership import EpochPassed
 from bot.gateway.policy import Use
 from bot.gateway.sending import enqueue_line
-from bot.gateway.tables import Outbox, Press
+from bot.gateway.tables import Attachment, Outbox, Press
+from core import logs
 from core.clock import Clock
 from core.jobs import JobQueue
 from core.jobs.port import REPLY
+from core.media.tables import Media
 from crm_bridge.models import Author, Conversation, Identity, Message, MessageState
+
+log = logs.get("outbox")
 
 LOG_CHANNELS = frozenset({webchat.CHANNEL})
 _PAYLOAD = re.compile(r"/(?P<intent>\w+)(?P<entities>\{.*\})?", re.DOTALL)
@@ -50,11 +55,32 @@ class Button:
 
 
 @dataclass(frozen=True)
+class GivenFile:
+    """A file of ours that is in the media store."""
+
+    sha256: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Line:
     """One message to the customer."""
 
     text: str
     buttons: Sequence[Button] = ()
+    files: Sequence[GivenFile] = ()
+
+
+@dataclass(frozen=True)
+class ShownFile:
+    """A file of a message, as its details keep it: the same shape as for files of customers."""
+
+    id: str  # of the attachment: part of its address
+    name: str
+    type: str
+    size: int
+    kind: FileKind
+    file: str  # SHA-256
 
 
 class OutboxShelf:
@@ -130,6 +156,7 @@ class OutboxShelf:
         self, session: AsyncSession, row: Outbox, line: Line, author: Author, reply_to: str | None
     ) -> None:
         presses = [self._press(row.conversation_id, row.message_id, button) for button in line.buttons]
+        files = [shown for file in line.files if (shown := await self._file(session, row, file))]
         session.add(
             Message(
                 id=row.message_id,
@@ -138,6 +165,7 @@ class OutboxShelf:
                 author=author,
                 text=line.text,
                 buttons=[{"id": press.id, "title": press.title} for press in presses],
+                details={"files": [asdict(file) for file in files]} if files else None,
                 state=MessageState.PENDING,
                 reply_to=reply_to,
                 created_at=row.created_at,
@@ -145,8 +173,27 @@ class OutboxShelf:
         )
         await session.flush()
         session.add_all(presses)
+        session.add_all(self._attachment(row, file) for file in files)
         session.add(row)
         await session.flush()
+
+    async def _file(self, session: AsyncSession, row: Outbox, file: GivenFile) -> ShownFile | None:
+        media = await session.get(Media, file.sha256)
+        if media is None:
+            log.error("a file to be sent is not in the media store", message=row.message_id)
+            return None
+        kind = FileKind.PHOTO if media.type.startswith("image/") else FileKind.DOCUMENT
+        return ShownFile(secrets.token_urlsafe(16), file.name, media.type, media.size, kind, media.sha256)
+
+    def _attachment(self, row: Outbox, file: ShownFile) -> Attachment:
+        return Attachment(
+            id=file.id,
+            message_id=row.message_id,
+            sha256=file.file,
+            kind=file.kind,
+            name=file.name,
+            created_at=row.created_at,
+        )
 
     def _press(self, conversation_id: str, message_id: str, button: Button) -> Press:
         return Press(

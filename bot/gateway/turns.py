@@ -19,7 +19,7 @@ from bot.gateway.engine import EngineClient, EngineRefused, TurnAnswer, TurnRequ
 from bot.gateway.files import FileKeeper
 from bot.gateway.hearing import Heard, Hearing
 from bot.gateway.hub import Hub
-from bot.gateway.outbox import Button, Line, OutboxShelf
+from bot.gateway.outbox import Button, GivenFile, Line, OutboxShelf
 from bot.gateway.ownership import EpochPassed, Ownership
 from bot.gateway.tables import Inbox
 from bot.gateway.watchdog import Watchdog
@@ -265,10 +265,17 @@ def _lines(answer: TurnAnswer) -> list[Line]:
         Line(
             reply["text"],
             [Button.of_payload(button["title"], button["payload"]) for button in reply.get("buttons") or ()],
+            _files(reply.get("custom") or {}),
         )
         for reply in answer.replies
         if reply.get("text")
     ]
+
+
+def _files(custom: dict[str, Any]) -> list[GivenFile]:
+    """The file that an action sends along: `{"attachment": {"key", "name", "type"}}`."""
+    given = custom.get("attachment")
+    return [GivenFile(given["key"], given["name"])] if given else []
 
 
 async def _processed(session: AsyncSession, inbox_id: int, outcome: str, clock: Clock) -> bool:

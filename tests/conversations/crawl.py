@@ -2,7 +2,8 @@
 
 It talks to the engine as the gateway does, with the real action server behind it. A dead end is an empty
 reply, an exception, a placeholder that was not filled, or the same reply over and over without a way to a
-person. The same seed plays the same conversations.
+person. The same seed plays the same conversations,
+and `--only 43` plays one of them again.
 """
 
 import argparse
@@ -10,9 +11,8 @@ import asyncio
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from random import Random
 from typing import Any
 
@@ -29,7 +29,6 @@ from tests.conversations.stage import Stage, World, running_stage
 
 LONGEST = 12  # turns of one conversation
 PATIENCE = 4  # the same reply so often in a row, without a way to a person, is a loop
-FRESH = 20  # conversations in one copy of the demo company
 PERSON = "human_agent"
 
 
@@ -175,37 +174,32 @@ def _failures() -> frozenset[str]:
 FAILED = _failures()
 
 
-async def crawl(stage: Stage, conversations: int, seed: int = 1, walkers: int = 3) -> Figures:
-    """So many conversations, `walkers` at a time."""
-    began, figures = time.monotonic(), Figures()
+async def crawl(stage: Stage, numbers: Sequence[int], seed: int = 1, walkers: int = 3) -> Figures:
+    """Conversations of these numbers, `walkers` at a time, each in a demo company of its own."""
+    began, figures, said, waiting = time.monotonic(), Figures(), inquiries(), iter(numbers)
     stage.said.clear()
-    numbers = iter(range(conversations))
+
+    async def walk(engine: EngineClient) -> None:
+        for number in waiting:
+            chance = Random(f"{seed}:{number}")
+            async with stage.world(gateway=False) as world:
+                someone = await somebody(world, chance, said, f"crawl-{seed}-{number}-{stage.opened}")
+                stage.seat(world, someone.conversation_id)
+                await Walk(number, world, engine, figures, someone).go()
+
     async with aiohttp.ClientSession() as http:
         settings = stage.settings
-        engine = EngineClient(http, settings.engine_port, settings.engine_key, settings.engine_timeout)
-        await asyncio.gather(*(_walker(stage, engine, figures, numbers, seed) for _ in range(walkers)))
+        engine = EngineClient(http, settings.engine_bases, settings.engine_key, settings.engine_timeout)
+        await asyncio.gather(*(walk(engine) for _ in range(walkers)))
     figures.responses.update(stage.said)
     figures.seconds = time.monotonic() - began
     return figures
 
 
-async def _walker(
-    stage: Stage, engine: EngineClient, figures: Figures, numbers: Iterator[int], seed: int
-) -> None:
-    said = inquiries()
-    while batch := list(islice(numbers, FRESH)):
-        async with stage.world(gateway=False) as world:
-            for number in batch:
-                chance = Random(f"{seed}:{number}")
-                someone = await somebody(world, chance, said, f"crawl-{seed}-{number}")
-                stage.seat(world, someone.conversation_id)
-                await Walk(number, world, engine, figures, someone).go()
-
-
-async def _main(conversations: int, seed: int, walkers: int) -> int:
-    logs.set_up("json", "critical")
+async def _main(numbers: Sequence[int], seed: int, walkers: int) -> int:
+    logs.set_up("json", "error")  # where an action failed
     async with running_stage() as stage:
-        figures = await crawl(stage, conversations, seed, walkers)
+        figures = await crawl(stage, numbers, seed, walkers)
     for dead_end in figures.dead_ends[:20]:
         print(dead_end)
     print("\n".join(figures.lines()))
@@ -217,8 +211,10 @@ def main() -> None:
     parser.add_argument("--conversations", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--walkers", type=int, default=3, help="conversations at a time")
+    parser.add_argument("--only", type=int, help="play one conversation again")
     given = parser.parse_args()
-    sys.exit(asyncio.run(_main(given.conversations, given.seed, given.walkers)))
+    numbers = range(given.conversations) if given.only is None else [given.only]
+    sys.exit(asyncio.run(_main(numbers, given.seed, given.walkers)))
 
 
 if __name__ == "__main__":

@@ -124,7 +124,9 @@ class Player:
         self._check(owner.value == setting.owner, f"the conversation is with {owner.value}")
         async with self.world.db.read() as session:
             identity = select(Conversation.identity_id).where(Conversation.id == customer.conversation_id)
-            me = await session.scalar(select(Identity.customer_id).where(Identity.id == identity.scalar_subquery()))
+            me = await session.scalar(
+                select(Identity.customer_id).where(Identity.id == identity.scalar_subquery())
+            )
             values = {"conversation": customer.conversation_id, "me": me}
             for query, expected in setting.afterwards.items():
                 used = {name: value for name, value in values.items() if f":{name}" in query}

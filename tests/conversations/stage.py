@@ -40,7 +40,7 @@ from tests.product.customer import Customer
 from tests.product.running import trained_models
 
 START_SECONDS = 90
-PATIENCE = 10.0  # seconds for an answer; nothing is tried again, since the clock stands still
+PATIENCE = 30.0  # seconds for an answer; nothing is tried again, since the clock stands still
 SITE_SECRET = "site"  # signs the user ids of the tests' shop
 
 

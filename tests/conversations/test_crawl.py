@@ -14,7 +14,7 @@ CONVERSATIONS = 40
 
 
 async def test_random_customers_find_no_dead_end(stage: Stage) -> None:
-    figures = await crawl(stage, CONVERSATIONS, seed=20)
+    figures = await crawl(stage, range(CONVERSATIONS), seed=20)
     print("\n".join(figures.lines()))
     assert not figures.dead_ends, "\n".join(map(str, figures.dead_ends))
     assert figures.conversations == CONVERSATIONS
@@ -23,7 +23,7 @@ async def test_random_customers_find_no_dead_end(stage: Stage) -> None:
 
 
 async def test_the_same_seed_plays_the_same(stage: Stage) -> None:
-    first, second = [await crawl(stage, 6, seed=3, walkers=2) for _ in range(2)]
+    first, second = [await crawl(stage, range(6), seed=3, walkers=2) for _ in range(2)]
     assert first.buttons == second.buttons
     assert first.turns == second.turns
 

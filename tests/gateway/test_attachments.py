@@ -4,10 +4,10 @@ import pytest
 
 from bot.channels.inbound import FileKind
 from bot.cli.privacy import stores
-from core.media import NotThere, sweep
+from core.media import NotThere, record, sweep
 from crm_bridge import privacy
 from crm_bridge.models import Customer, Proof
-from tests.gateway.conftest import Running, Tab
+from tests.gateway.conftest import Running, ScriptedEngine, Tab
 
 PHOTO = b"\xff\xd8\xff\xe0" + b"\x00" * 100
 
@@ -69,3 +69,36 @@ async def test_erasure_reaches_the_files_and_spares_what_others_sent_too(running
     with pytest.raises(NotThere):
         await gateway.media.read(only_hers.sha256)
     assert (await fetch(running, pyotr.visitor, shared))[0] == 200
+
+
+async def test_a_document_of_ours_comes_with_the_line_that_speaks_of_it(
+    running: Running, engine: ScriptedEngine
+) -> None:
+    gateway = running.gateway
+    content = await gateway.media.save(b"%PDF-1.7 a receipt")
+    async with gateway.db.write() as session:
+        await record(session, content, gateway.clock.now())
+    given = {"key": content.sha256, "name": "Чек 1001.pdf", "type": content.type}
+    engine.script = lambda turn: [{"text": "Вот чек.", "custom": {"attachment": given}}]
+    tab = await running.visit()
+    await tab.write("пришлите чек")
+    [file] = (await tab.hear())["files"]
+    assert (file["name"], file["type"], file["size"]) == ("Чек 1001.pdf", "application/pdf", content.size)
+
+    async def fetch(visitor: str) -> tuple[int, bytes]:
+        headers = {"Authorization": f"Bearer {visitor}"}
+        async with running.http.get(f"{running.base}/chat/v1/files/{file['id']}", headers=headers) as answer:
+            return answer.status, await answer.read()
+
+    assert await fetch(tab.visitor) == (200, b"%PDF-1.7 a receipt")
+    assert (await fetch((await running.visit()).visitor))[0] == 404
+
+
+async def test_a_line_whose_file_is_not_there_is_said_without_it(
+    running: Running, engine: ScriptedEngine
+) -> None:
+    missing = {"key": "0" * 64, "name": "x.pdf", "type": "application/pdf"}
+    engine.script = lambda turn: [{"text": "Вот чек.", "custom": {"attachment": missing}}]
+    tab = await running.visit()
+    await tab.write("пришлите чек")
+    assert "files" not in await tab.hear()
