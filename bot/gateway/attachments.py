@@ -13,15 +13,12 @@ from core import logs
 from core.clock import Clock
 from core.db import Database
 from core.media import Content, MediaStore, NotThere, record
-from crm_bridge.models import Document, Message, TicketFile
+from crm_bridge.models import Message
 
 log = logs.get("media")
 
 NAME_LIMIT = 200
 SHOWN = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})  # the rest is downloaded
-
-
-KEPT_BY = (Attachment.sha256, Document.storage_key, TicketFile.sha256)  # whoever refers to a content
 
 
 class Attachments:

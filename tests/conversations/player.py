@@ -18,6 +18,10 @@ LEFT_OPEN = re.compile(r"[{}]|\bNone\b|\butter_|\bnan\b")
 RUSSIAN, ENGLISH = re.compile("[а-яё]", re.IGNORECASE), re.compile("[a-z]", re.IGNORECASE)
 
 
+class Complaint(AssertionError):
+    """What was not as expected, with all that was said until then."""
+
+
 @dataclass
 class Player:
     """One performance of a story."""
@@ -31,7 +35,7 @@ class Player:
         """Say all of it.
 
         Raises:
-            AssertionError: something was not as expected; the message holds what was said until then.
+            Complaint: something was not as expected.
         """
         setting = self.story.metadata
         self.world.clock.advance(setting.pause)
@@ -139,7 +143,7 @@ class Player:
     def _check(self, holds: bool, complaint: str) -> None:
         if not holds:
             said = "\n".join(self.transcript)
-            raise AssertionError(f"{self.story.name}: {complaint}\n\n{said}")
+            raise Complaint(f"{self.story.name}: {complaint}\n\n{said}")
 
 
 def _stands_in(expected: str, heard: str) -> bool:
