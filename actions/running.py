@@ -80,6 +80,9 @@ class Runner:
         paused = task.resuming or self._is_late(task, turn)
         if paused and (events := await self._resume(agenda, turn, say, caller)) is not None:
             return events
+        another_matter = turn.intent not in NO_MATTER and turn.intent != task.dialogue
+        if another_matter and self.needs_identification(task.dialogue, caller):
+            return None  # the proof ran out: what is asked now comes first
         self._correct(task, turn)
         try:
             return await self._run(agenda, turn, say, caller, heard=turn)
