@@ -6,11 +6,15 @@ from pathlib import Path
 
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
+from bot.web.staff.accounts import Accounts
+from bot.web.staff.roles import Role
+from core.clock import SystemClock
 from core.settings import ROOT
 from tests.browsing import launch
 from tests.product.running import Product, running_product, trained_models
 
 IMAGES = ROOT / "docs/img"
+PASSWORD = STAFF_SECRET = "a long password"  # noqa: S105 - of a product that lives for a minute
 DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 
@@ -18,7 +22,7 @@ async def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         async with (
-            running_product(Path(folder), trained_models()) as product,
+            running_product(Path(folder), trained_models(), staff_secret=STAFF_SECRET) as product,
             async_playwright() as playwright,
         ):
             browser = await launch(playwright)
@@ -32,6 +36,8 @@ async def main() -> None:
                 )
                 await _chat(context, product, lang, IMAGES / f"{name}.png")
                 await context.close()
+            context = await browser.new_context(viewport=DESK, locale="ru", timezone_id="Europe/Moscow")
+            await _desk(context, product, IMAGES / "desk.png")
             await browser.close()
 
 
@@ -53,6 +59,27 @@ async def _chat(context: BrowserContext, product: Product, lang: str, picture: P
     code = next(word for word in text.replace(".", " ").split() if word.isdigit() and len(word) == 6)
     await _say(page, code, answer)
     await page.wait_for_timeout(800)  # the new lines slide in
+    await page.screenshot(path=picture)
+
+
+async def _desk(context: BrowserContext, product: Product, picture: Path) -> None:
+    """The customer of the chat asks for a person, and Anna answers."""
+    customer = await product.customer()
+    await customer.says("заказ 1002 опаздывает уже третий день, где он?")
+    await customer.proves("petr.volkov@example.com")
+    await customer.says("позовите, пожалуйста, человека")
+    accounts = Accounts(product.db, SystemClock(), STAFF_SECRET.encode())
+    await accounts.add("anna", "Анна", PASSWORD, frozenset({Role.AGENT}), "screenshots")
+    page = await context.new_page()
+    await page.goto(f"{product.base}/desk")
+    await page.locator("[name=login]").fill("anna")
+    await page.locator("[name=password]").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.locator("ul.rows a").first.click()
+    await page.get_by_role("button", name="Ответить самому").click()
+    await page.locator("#answer").fill("Здравствуйте, Пётр! Узнала у склада: посылка выехала сегодня утром.")
+    await page.keyboard.press("Control+Enter")
+    await page.wait_for_selector("li.agent")
     await page.screenshot(path=picture)
 
 
