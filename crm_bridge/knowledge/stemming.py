@@ -52,9 +52,13 @@ _ENGLISH = (
 )
 
 
+_SOFT_SIGN = re.compile(r"([аяиу]е)ться\b")  # «заряжаеться» is how many write «заряжается»
+
+
 def stems(text: str) -> list[str]:
     """The words of a text by their stems, in order."""
-    return [stem(word) for word in _WORD.findall(text.lower().replace("ё", "е").replace("'s", ""))]
+    plain = _SOFT_SIGN.sub(r"\1тся", text.lower().replace("ё", "е").replace("'s", ""))
+    return [stem(word) for word in _WORD.findall(plain)]
 
 
 @lru_cache(maxsize=20_000)

@@ -18,6 +18,7 @@ _JOINT = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"[.!?;…\n]")
+_REASONS = (("reschedule_appointment", "cancel_appointment"), ("delivery_delay", "track_order"))
 PARTS_LIMIT = 4
 _SHORTEST = 2  # words in a part
 
@@ -58,13 +59,21 @@ def find_inquiries(
             sure[-1] = Inquiry(text[last.start : end], last.start, end, last.prediction)
         else:
             sure.append(Inquiry(part, start, end, found))
+    sure = [i for i in sure if i.prediction.intent not in _told_by({j.prediction.intent for j in sure})]
     kinds = {i.prediction.intent for i in sure}
+    if len(sure) == 1 and whole.intent in _told_by({whole.intent, *kinds}):
+        return [Inquiry(text, 0, len(text), sure[0].prediction)]
     if len(kinds) < 2 or len(sure) > PARTS_LIMIT:
         return single
     # Two parts may tell of one thing in two ways: the whole's own answer must not be surer than both.
     if not whole.rejected and whole.confidence > max(i.prediction.confidence for i in sure):
         return single
     return sure
+
+
+def _told_by(intents: set[str]) -> set[str]:
+    """Intents that only tell why another one is asked for: «не смогу прийти, перенесите визит»."""
+    return {reason for wish, reason in _REASONS if {wish, reason} <= intents}
 
 
 def _parts(text: str) -> list[tuple[int, int]]:
