@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from actions.dealings import Dealings
 from core.clock import Clock
@@ -25,18 +25,17 @@ from crm_bridge.operations.feedback import Feedback
 from crm_bridge.operations.order_changes import OrderChanges
 from crm_bridge.operations.orders import OrderOperations
 from crm_bridge.operations.returns import ReturnOperations
-from crm_bridge.operations.running import Operations
+from crm_bridge.operations.running import Announce, Operations
 from crm_bridge.operations.visits import VisitOperations
 from crm_bridge.orders import Orders
 from crm_bridge.profile import Profiles
 from crm_bridge.refunds import Refunds
-from crm_bridge.sync.config import FILE as CRM_FILE
-from crm_bridge.sync.config import load as load_crm
-from crm_bridge.sync.freshness import Freshnesses
-from crm_bridge.sync.service import announcements
 from crm_bridge.tickets import Tickets
 from crm_bridge.verification import Verification
 from crm_bridge.visits import Visits
+
+if TYPE_CHECKING:
+    from crm_bridge.sync import Freshnesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Services:
     knowledge: Knowledge
     catalogue: Catalogue
     dealings: Dealings
-    freshness: Freshnesses | None  # None: no CRM is connected, and nothing is stale
+    freshness: "Freshnesses | None"  # None: no CRM is connected, and nothing is stale
     time_zone: str  # of people we do not know
     timeout: timedelta  # of one action
 
@@ -75,8 +74,7 @@ class Services:
         identities = Identities(db, clock, settings.verification_lasts, settings.time_zone)
         notices = DemoNotices(db, clock) if settings.demo else Notices(db, clock)
         rules = company.load(ROOT / "data/company.yml")
-        crm = load_crm(settings.var / CRM_FILE)
-        announce = announcements(crm, make_queue(settings, db, clock), clock) if crm.accounts else None
+        announce, freshness = _crm(settings, db, clock)
         operations = Operations(db, clock, announce)
         media = MediaStore.at(settings.media_url, settings.var / "media")
         cases = Cases(operations, rules.cases)
@@ -103,10 +101,21 @@ class Services:
             knowledge=_knowledge(),
             catalogue=load_catalogue(ROOT / "data/catalogue.yml"),
             dealings=Dealings.over(settings, operations, rules, notices, media),
-            freshness=Freshnesses(db) if crm.accounts else None,
+            freshness=freshness,
             time_zone=settings.time_zone,
             timeout=settings.action_timeout,
         )
+
+
+def _crm(settings: Settings, db: Database, clock: Clock) -> tuple[Announce | None, "Freshnesses | None"]:
+    """What tells the company's CRM of changes, and how fresh its data is; nothing while none is connected."""
+    if not (settings.var / "crm.yml").exists():
+        return None, None
+    from crm_bridge import sync  # 25 MB, for those who have a CRM
+
+    config = sync.load(settings.var / "crm.yml")
+    announce = sync.announcements(config, make_queue(settings, db, clock), clock)
+    return announce, sync.Freshnesses(db)
 
 
 @cache

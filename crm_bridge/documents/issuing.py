@@ -1,8 +1,10 @@
 """Issues papers: one of a kind an order, drawn when it is first asked for."""
 
 import asyncio
+import importlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import ModuleType
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,7 +12,6 @@ from sqlalchemy.orm import selectinload
 
 from core.media.store import Content, MediaStore, record
 from crm_bridge.company.requisites import Requisites
-from crm_bridge.documents.drawing import draw, file_name, title
 from crm_bridge.documents.paper import Line, Paid, Paper, paper_number
 from crm_bridge.models import Customer, Document, DocumentKind, Order, Payment, PaymentState
 from crm_bridge.money import Money
@@ -53,7 +54,7 @@ class Documents:
             LookupError: it is not this customer's order.
         """
         draft = await self._draft(customer_id, order_number, kind)
-        data = await asyncio.to_thread(draw, draft.paper)  # it takes a tenth of a second
+        data = await asyncio.to_thread(_draw, draft.paper)  # it takes a tenth of a second
         content = await self._store.save(data)
 
         async def work(session: AsyncSession) -> Result:
@@ -113,12 +114,12 @@ class Documents:
                 customer_id=customer_id, order_id=draft.order_id, kind=paper.kind, issued_at=paper.issued_at
             )
             session.add(row)
-        row.number, row.title = paper.number, title(paper)
+        row.number, row.title = paper.number, _drawing().title(paper)
         row.storage_key, row.media_type, row.size_bytes = content.sha256, PDF, content.size
         await record(session, content, now)
         return {
             "key": content.sha256,
-            "name": file_name(paper),
+            "name": _drawing().file_name(paper),
             "type": PDF,
             "number": paper.number,
             "paid": bool(paper.paid),
@@ -132,3 +133,13 @@ async def _stored(session: AsyncSession, order_id: int, kind: DocumentKind) -> D
 
 def _paid(payment: Payment) -> Paid:
     return Paid(payment.method, payment.last_four, payment.created_at)
+
+
+def _drawing() -> ModuleType:
+    """The PDF library takes 17 MB: it is loaded when the first document is asked for."""
+    return importlib.import_module("crm_bridge.documents.drawing")
+
+
+def _draw(paper: Paper) -> bytes:
+    drawn: bytes = _drawing().draw(paper)
+    return drawn
