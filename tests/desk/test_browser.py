@@ -21,6 +21,7 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
 
 async def log_in(page: Page, console: Console) -> None:
     await page.goto(f"{console.url}/desk")
+    await expect(page.locator("[name=login]")).to_be_focused()
     await page.keyboard.type("anna")
     await page.keyboard.press("Tab")
     await page.keyboard.type(PASSWORD)
