@@ -29,7 +29,6 @@ class Desk:
 
     def __init__(self, db: Database, clock: Clock, hub: Hub, work: Work) -> None:
         self._db = db
-        self._clock = clock
         self._hub = hub
         self._live = Live(db, hub)
         self._work = work
@@ -167,7 +166,7 @@ class Desk:
 
     def _page(self, template: str, request: web.Request, values: dict[str, Any]) -> web.Response:
         language = request[LOG_IN].staff.language
-        words = {"d": lambda key, **given: texts(key, language, **given), "now": self._clock.now()}
+        words = {"d": lambda key, **given: texts(key, language, **given)}
         return staff_page(template, request, words | {"open_id": "", "profile": None} | values)
 
 

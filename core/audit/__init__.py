@@ -1,6 +1,6 @@
 """Who did what, and who read whose data. Records are only ever added."""
 
-from core.audit.records import Audit, Entry
+from core.audit.records import Audit
 from core.audit.tables import AuditRecord
 
-__all__ = ["Audit", "AuditRecord", "Entry"]
+__all__ = ["Audit", "AuditRecord"]

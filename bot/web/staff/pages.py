@@ -1,6 +1,5 @@
 """Log-in, second factor, one's own account."""
 
-from datetime import datetime
 from typing import Any
 
 import aiohttp_jinja2
@@ -9,7 +8,6 @@ from aiohttp import web
 
 from bot.web.staff.accounts import Accounts, WeakPassword
 from bot.web.staff.guard import COOKIE, LOG_IN, SESSIONS, check_token, current, needs, same_site
-from bot.web.staff.roles import Right
 from bot.web.staff.sessions import LONGEST, Locked, LogIn, Sessions, WrongPassword
 from core.db import Database
 from core.settings import ROOT
@@ -170,7 +168,6 @@ def staff_page(
     base = {
         "staff": log_in.staff,
         "rights": {right.value for right in log_in.staff.rights},
-        "all_rights": Right,
         "csrf": log_in.csrf,
     }
     return _page(template, request, base | values, status=status, language=log_in.staff.language)
@@ -207,8 +204,3 @@ def _target(request: web.Request) -> str:
 
 def _see(path: str) -> web.Response:
     return web.Response(status=303, headers={"Location": path})
-
-
-def when(moment: datetime) -> str:
-    """A moment for a `<time>` element; the browser puts it into words."""
-    return moment.isoformat()
