@@ -18,6 +18,8 @@ ENCODER ?= $(shell cat .venv-engine/.encoder 2>/dev/null || echo none)
 ENGINE_PROJECT := $(if $(filter tensorflow,$(ENGINE)),bot/engine/tensorflow,bot/engine)
 ENGINE_READY := .venv-engine/.ready-$(ENGINE)-$(ENCODER)
 ARGS ?=
+# How many tests run at a time.
+TEST_WORKERS ?= 2
 
 .PHONY: help setup run train test test-faults test-fast lint format bench bench-delivery bench-nlu bench-crm crm-real rasa screenshots doctor clean migration
 
@@ -33,7 +35,7 @@ train: setup ## train the assistant on data/
 	@$(APP)/zabota train
 
 test: setup scripts/.browser ## the whole test suite
-	$(APP)/python -m pytest $(ARGS)
+	$(APP)/python -m pytest -n $(TEST_WORKERS) $(ARGS)
 	$(ENGINE_PYTHON) -m pytest -c bot/engine/pytest.ini tests/engine tests/nlu $(ARGS)
 
 test-faults: setup ## ten thousand messages while processes are killed and the database goes away; minutes

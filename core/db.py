@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import JSON, TypeDecorator
 
-SQLITE_BUSY_SECONDS = 15
+from core import sqlite
+
 WRITES = "zabota_writes"  # execution option that marks a transaction which is going to write
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")  # SQLite only numbers INTEGER keys by itself
@@ -90,7 +91,7 @@ class Database:
 def _engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
         return create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
-    engine = create_async_engine(url, pool_size=5, max_overflow=5)
+    engine = create_async_engine(url, pool_size=5, max_overflow=5, module=sqlite.Driver())
     event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
@@ -105,7 +106,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "foreign_keys=ON",
-        f"busy_timeout={SQLITE_BUSY_SECONDS * 1000}",
+        f"busy_timeout={sqlite.BUSY_SECONDS * 1000}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
@@ -113,4 +114,4 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Any) -> None:
     writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql(sqlite.BEGIN_WRITING if writes else sqlite.BEGIN)

