@@ -1,44 +1,28 @@
-"""What the desk shows: lists of dialogues, and one of them whole."""
+"""One dialogue whole, as the desk shows it."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
+from bot.desk.notes import NoteView, notes_of
+from bot.gateway.handoffs import Handoff
+from bot.proactive.explaining import why
 from bot.web.staff.tables import StaffAccount
-from crm_bridge.models import Conversation, ConversationStatus, Customer, Identity, Message, Owner
+from crm_bridge.models import Author, Conversation, ConversationStatus, Customer, Identity, Message, Owner
 
-LIST_LIMIT = 100
 LOG_LIMIT = 300  # messages of one dialogue on the page; older ones come by «earlier»
-EXCERPT = 140  # characters of the last line
-
-
-class View(StrEnum):
-    """A list of dialogues."""
-
-    QUEUE = "queue"  # nobody answers yet
-    MINE = "mine"
-    ALL = "all"  # open ones, the bot's too
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A dialogue in a list."""
+class Entry:
+    """A line of the log: something that was said, or a note between colleagues."""
 
-    id: str
-    name: str | None  # None: a guest
-    vip: bool
-    channel: str
-    language: str
-    owner: Owner
-    agent: str | None
-    last_line: str
-    last_author: str | None
-    queued_at: datetime | None
-    updated_at: datetime
+    at: datetime
+    message: Message | None = None
+    note: NoteView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,49 +40,43 @@ class Dialogue:
     epoch: int
     resolved: bool
     queued_at: datetime | None
-    log: list[Message]
+    handoff: Handoff | None
+    offered: str | None  # the name of who is asked to take it
+    verified_at: datetime | None  # when the account proved whose it is
+    log: list[Entry]
     more: bool  # there are earlier messages
+    reasons: dict[str, str]  # why we wrote unasked, by message
 
-
-async def listed(session: AsyncSession, view: View, staff_id: int) -> list[Row]:
-    """The dialogues of a list: those that wait longest first, in the others the newest first."""
-    query = _rows()
-    if view is View.QUEUE:
-        query = query.where(Conversation.owner == Owner.QUEUE).order_by(Conversation.queued_at)
-    elif view is View.MINE:
-        mine = Conversation.owner == Owner.AGENT, Conversation.agent_id == staff_id
-        query = query.where(*mine).order_by(Conversation.updated_at.desc())
-    else:
-        unsolved = Conversation.status != ConversationStatus.RESOLVED
-        query = query.where(unsolved).order_by(Conversation.updated_at.desc())
-    return [_row(found) for found in await session.execute(query.limit(LIST_LIMIT))]
-
-
-async def waiting(session: AsyncSession) -> int:
-    """How many dialogues nobody answers yet; counting ends at the length of a list."""
-    query = select(Conversation.id).where(Conversation.owner == Owner.QUEUE).limit(LIST_LIMIT)
-    return len((await session.scalars(query)).all())
+    @property
+    def first_seq(self) -> int:
+        """Where earlier messages end."""
+        return min((one.message.seq for one in self.log if one.message and one.message.seq), default=0)
 
 
 async def opened(session: AsyncSession, conversation_id: str, before: int | None = None) -> Dialogue | None:
     """One dialogue with its newest messages, or those before a sequence number."""
+    offered = aliased(StaffAccount)
     found = (
         await session.execute(
-            select(Conversation, Customer, StaffAccount.name)
+            select(Conversation, Customer, StaffAccount.name, Handoff, offered.name, Identity.verified_at)
             .join(Identity, Identity.id == Conversation.identity_id)
             .outerjoin(Customer, Customer.id == Identity.customer_id)
             .outerjoin(StaffAccount, StaffAccount.id == Conversation.agent_id)
+            .outerjoin(Handoff, Handoff.conversation_id == Conversation.id)
+            .outerjoin(offered, offered.id == Handoff.offered_to)
             .where(Conversation.id == conversation_id)
         )
     ).one_or_none()
     if found is None:
         return None
-    conversation, customer, agent = found
-    log = await _log(session, conversation_id, before)
+    conversation, customer, agent, handoff, asked, verified_at = found
+    messages = await _log(session, conversation_id, before)
+    log = [Entry(one.created_at, message=one) for one in messages[-LOG_LIMIT:]]
+    notes = await notes_of(session, conversation_id)
     return Dialogue(
         id=conversation.id,
         customer_id=customer.id if customer else None,
-        name=_name(customer),
+        name=customer.name if customer else None,
         channel=conversation.channel,
         language=conversation.language,
         owner=conversation.owner,
@@ -107,9 +85,24 @@ async def opened(session: AsyncSession, conversation_id: str, before: int | None
         epoch=conversation.epoch,
         resolved=conversation.status is ConversationStatus.RESOLVED,
         queued_at=conversation.queued_at,
-        log=log[-LOG_LIMIT:],
-        more=len(log) > LOG_LIMIT,
+        handoff=handoff,
+        offered=asked,
+        verified_at=verified_at if customer else None,
+        log=_together(log, notes, whole=before is None and len(messages) <= LOG_LIMIT),
+        more=len(messages) > LOG_LIMIT,
+        reasons=await _reasons(session, customer, conversation.language, messages),
     )
+
+
+async def _reasons(
+    session: AsyncSession, customer: Customer | None, language: str, messages: list[Message]
+) -> dict[str, str]:
+    """Why the assistant began, where it did."""
+    began = any(one.author is Author.ASSISTANT and one.reply_to is None for one in messages)
+    if customer is None or not began:
+        return {}
+    explained = await why(session, customer.id, language)
+    return {one.message_id: one.reason for one in explained if one.message_id}
 
 
 async def _log(session: AsyncSession, conversation_id: str, before: int | None) -> list[Message]:
@@ -121,41 +114,14 @@ async def _log(session: AsyncSession, conversation_id: str, before: int | None) 
     return sorted(messages, key=lambda one: (one.seq is None, one.seq or 0, one.created_at))
 
 
-def _rows() -> "Select[*tuple[Any, ...]]":
-    return (
-        select(
-            Conversation,
-            Customer,
-            StaffAccount.name.label("agent"),
-            Message.text.label("last_line"),
-            Message.author.label("last_author"),
-        )
-        .join(Identity, Identity.id == Conversation.identity_id)
-        .outerjoin(Customer, Customer.id == Identity.customer_id)
-        .outerjoin(StaffAccount, StaffAccount.id == Conversation.agent_id)
-        .outerjoin(
-            Message, (Message.conversation_id == Conversation.id) & (Message.seq == Conversation.last_seq)
-        )
-    )
-
-
-def _row(found: Any) -> Row:
-    conversation, customer = found[0], found[1]
-    line = " ".join((found.last_line or "").split())
-    return Row(
-        id=conversation.id,
-        name=_name(customer),
-        vip=bool(customer and customer.vip),
-        channel=conversation.channel,
-        language=conversation.language,
-        owner=conversation.owner,
-        agent=found.agent,
-        last_line=line if len(line) <= EXCERPT else f"{line[:EXCERPT]}…",
-        last_author=found.last_author,
-        queued_at=conversation.queued_at,
-        updated_at=conversation.updated_at,
-    )
-
-
-def _name(customer: Customer | None) -> str | None:
-    return f"{customer.given_name} {customer.family_name}".strip() if customer else None
+def _together(log: list[Entry], notes: list[NoteView], *, whole: bool) -> list[Entry]:
+    """Notes among the messages, by time; the order of messages stays. Of a part of the log, its own."""
+    since = log[0].at if log else None
+    until = log[-1].at if log else None
+    mixed = list(log)
+    for note in notes:
+        if not whole and since and until and not since <= note.at <= until:
+            continue
+        spot = next((n for n, entry in enumerate(mixed) if entry.at > note.at), len(mixed))
+        mixed.insert(spot, Entry(note.at, note=note))
+    return mixed

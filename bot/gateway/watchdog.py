@@ -1,6 +1,10 @@
-"""No conversation is forgotten in the queue: when people have not answered in time, the customer hears so."""
+"""No conversation is forgotten in the queue: when people have not answered in time, the customer hears so.
+
+The bot is back then, and the dialogue stays in the queue: people still owe an answer.
+"""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -53,10 +57,22 @@ class Watchdog:
             if conversation.owner is not Owner.QUEUE or conversation.epoch != epoch:
                 return
             now_bot = await self._ownership.hand_back(session, conversation_id, epoch)
+            await self._ownership.handoffs.missed(session, conversation_id)
             await self._outbox.say(
                 session,
                 conversation_id,
-                [Line(self._texts("still_waiting", conversation.language))],
+                [Line(self._text(conversation.language))],
                 author=Author.SYSTEM,
                 epoch=now_bot,
             )
+
+    def _text(self, language: str) -> str:
+        """The truth: nobody came yet, or nobody works now, and when they will."""
+        now, rules = self._clock.now(), self._ownership.handoffs.rules
+        opens = rules.opening(now)
+        if opens <= now or rules.hours is None:
+            return self._texts("still_waiting", language)
+        there = opens.astimezone(ZoneInfo(rules.hours.time_zone))
+        return self._texts(
+            "still_closed", language, day=there.strftime("%d.%m"), hour=there.strftime("%H:%M")
+        )

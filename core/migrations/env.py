@@ -17,6 +17,13 @@ def _render(kind: str, item: object, _context: object) -> str | Literal[False]:
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 
+def _described(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether a model describes it: full-text search is made and kept by SQL alone (revision 0010)."""
+    return not (
+        kind in ("table", "index") and name and name.startswith(("message_search", "customer_search"))
+    )
+
+
 def _migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
@@ -24,6 +31,7 @@ def _migrate(connection: Connection) -> None:
         render_as_batch=connection.dialect.name == "sqlite",
         compare_type=True,
         render_item=_render,
+        include_name=_described,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -5,11 +5,13 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from core import yml
 from crm_bridge.company.account import AccountRules
 from crm_bridge.company.cases import CaseRules
 from crm_bridge.company.channels import ChannelRules
 from crm_bridge.company.conversation import Conversation
 from crm_bridge.company.delivery import DeliveryRules
+from crm_bridge.company.desk import DeskRules
 from crm_bridge.company.loyalty import LoyaltyRules
 from crm_bridge.company.messages import MessageRules
 from crm_bridge.company.orders import OrderRules
@@ -39,6 +41,7 @@ class Company(BaseModel):
     cases: CaseRules
     orders: OrderRules
     delivery: DeliveryRules
+    desk: DeskRules = DeskRules()
     returns: ReturnRules
     payment: PaymentRules
     promotions: PromotionRules
@@ -60,7 +63,7 @@ def load(path: Path) -> Company:
         BadCompany: something in it is missing, unknown or impossible.
     """
     try:
-        return Company.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Company.model_validate(yml.parse(path.read_text(encoding="utf-8")))
     except (ValidationError, yaml.YAMLError, OSError) as error:
         raise BadCompany(f"{path.name}: {_in_words(error)}") from error
 

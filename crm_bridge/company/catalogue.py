@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from core import yml
 from crm_bridge.company.words import Words
 from crm_bridge.money import Money
 
@@ -51,4 +51,4 @@ def load_catalogue(path: Path) -> Catalogue:
     Raises:
         ValidationError: something in it is missing or unknown.
     """
-    return Catalogue.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return Catalogue.model_validate(yml.parse(path.read_text(encoding="utf-8")))

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import RootModel, TypeAdapter
+
+from core import yml
 
 Purpose = Literal["reply", "service", "marketing"]
 
@@ -24,5 +25,5 @@ def read(path: Path) -> ChannelRules:
     Raises:
         ValueError: they are not understood.
     """
-    written = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    written = yml.parse(path.read_text(encoding="utf-8")) or {}
     return TypeAdapter(ChannelRules).validate_python(written.get("channels") or {})

@@ -1,41 +1,54 @@
-"""The desk in a real browser: by keyboard alone, live, and for everybody's eyes."""
+"""The desk in a real browser: by keyboard alone, live, on a broken network, and for everybody's eyes."""
 
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from bot.gateway.outbox import Button, Line
 from crm_bridge.models import Author
 from tests.desk.conftest import PASSWORD, Console
 from tests.web.conftest import accessible
 
+ROWS = "#rows li[data-id] a"
+
 
 @pytest.fixture
 async def page(browser: Browser) -> AsyncIterator[Page]:
     context = await browser.new_context(locale="ru-RU", timezone_id="Europe/Moscow")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     yield await context.new_page()
     await context.close()
 
 
-async def log_in(page: Page, console: Console) -> None:
+async def log_in(page: Page, console: Console, login: str = "anna") -> None:
     await page.goto(f"{console.url}/desk")
     await expect(page.locator("[name=login]")).to_be_focused()
-    await page.keyboard.type("anna")
+    await page.keyboard.type(login)
     await page.keyboard.press("Tab")
     await page.keyboard.type(PASSWORD)
     await page.keyboard.press("Enter")
-    await page.wait_for_selector("nav.tabs")
+    await page.wait_for_selector("nav.rail")
     await page.wait_for_load_state("load")
 
 
+async def takes(page: Page, console: Console) -> None:
+    """Anna logs in and takes the first dialogue."""
+    await log_in(page, console)
+    await page.locator(ROWS).first.click()
+    await page.wait_for_selector("ol.log")
+    await page.wait_for_load_state("load")
+    await page.get_by_role("button", name="Ответить самому").click()
+    await page.wait_for_selector("#answer")
+
+
 async def test_the_life_of_a_dialogue_by_keyboard_alone(console: Console, page: Page) -> None:
-    chat = await console.waiting("Мария")
+    chat = await console.waiting("Мария", "где мой заказ?", "track_order")
     await log_in(page, console)
     await page.keyboard.press("j")
     await page.keyboard.press("Enter")
-    await expect(page.locator("ol.log")).to_contain_text("позовите человека")
+    await expect(page.locator("ol.log")).to_contain_text("где мой заказ?")
+    await page.wait_for_load_state("load")
     await page.keyboard.press("t")
     answer = page.get_by_label("Ответ клиенту")
     await expect(answer).to_be_focused()
@@ -45,12 +58,22 @@ async def test_the_life_of_a_dialogue_by_keyboard_alone(console: Console, page: 
     await expect(answer).to_have_value("")
     await expect(answer).to_be_focused()
 
-    async with console.db.write() as session:
-        await console.gateway.conversations.write_down(
-            session, chat, "later", "спасибо, жду", console.clock.now(), {}
-        )
-    console.gateway.hub.publish(chat)
+    await console.says(chat, "спасибо, жду")
     await expect(page.locator("ol.log")).to_contain_text("спасибо, жду")
+
+    await page.keyboard.press("Escape")
+    await expect(page.locator("ol.log")).to_be_focused()
+    await page.keyboard.press("n")
+    await page.keyboard.type("@boris глянь")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator("li.internal")).to_contain_text("глянь")
+
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("s")
+    await expect(page.locator("#later")).to_be_visible()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".head .marks")).to_contain_text("отложен до")
+    await page.wait_for_load_state("load")
 
     await page.locator("ol.log").focus()
     await page.keyboard.press("b")
@@ -58,14 +81,83 @@ async def test_the_life_of_a_dialogue_by_keyboard_alone(console: Console, page: 
     assert await console.lines(chat, Author.AGENT) == ["Здравствуйте, Мария!"]
 
 
+async def test_the_list_is_live_without_reloading(console: Console, page: Page) -> None:
+    await log_in(page, console)
+    await expect(page.locator(".lists > .nothing")).to_be_visible()
+    first = await console.waiting("Мария", "первая")
+    console.gateway.hub.publish(first)
+    await expect(page.locator(ROWS)).to_have_count(1)
+    urgent = await console.waiting("Ольга", "горит!", urgent=True)
+    console.gateway.hub.publish(urgent)
+    await expect(page.locator(ROWS).first).to_contain_text("Ольга")
+    await expect(page.locator("[data-count=queue]")).to_have_text("2")
+    async with console.db.write() as session:
+        await console.gateway.ownership.take(session, urgent, 1, 2)
+    console.gateway.hub.publish(urgent)
+    await expect(page.locator(ROWS)).to_have_count(1)
+    await expect(page.locator(ROWS).first).to_contain_text("Мария")
+
+
+async def test_search_ready_answers_and_teaching(console: Console, page: Page) -> None:
+    await console.waiting("Мария", "чайник протекает", "technical_problem")
+    await console.waiting("Ольга", "где курьер", "track_order")
+    await log_in(page, console)
+    await page.keyboard.press("/")
+    await page.keyboard.type("протекающий чайник")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(ROWS)).to_have_count(1)
+    await page.locator(ROWS).first.click()
+    await page.wait_for_selector("ol.log")
+    await page.wait_for_load_state("load")
+    await page.get_by_role("button", name="Ответить самому").click()
+    answer = page.get_by_label("Ответ клиенту")
+    await expect(answer).to_be_focused()
+    await page.keyboard.type("/прив")
+    await expect(page.get_by_role("option", name="Приветствие")).to_be_visible()
+    await page.keyboard.press("Enter")
+    await expect(answer).to_have_value("Здравствуйте, Мария! Меня зовут Anna. Читаю вашу переписку, минутку.")
+    await page.locator(".understood .link").first.click()
+    await page.locator("[name=intent]").select_option("warranty_repair")
+    await page.get_by_role("button", name="Запомнить").click()
+    await expect(page.locator(".taught")).to_contain_text("гарантия")
+
+
 async def test_a_text_that_was_not_sent_is_still_there_after_a_reload(console: Console, page: Page) -> None:
     await console.waiting("Мария")
-    await log_in(page, console)
-    await page.locator("ul.rows a").click()
-    await page.get_by_role("button", name="Ответить самому").click()
+    await takes(page, console)
     await page.get_by_label("Ответ клиенту").fill("Почти дописала")
     await page.reload()
     await expect(page.get_by_label("Ответ клиенту")).to_have_value("Почти дописала")
+
+
+async def test_on_a_broken_network_nothing_is_lost_and_nothing_said_twice(
+    console: Console, page: Page
+) -> None:
+    chat = await console.waiting("Мария")
+    await takes(page, console)
+    answer, send = (
+        page.get_by_label("Ответ клиенту"),
+        page.get_by_role("button", name="Отправить", exact=True),
+    )
+    await page.context.set_offline(True)
+    await answer.fill("Слышите меня?")
+    await send.click()
+    await expect(page.locator("#notice")).to_contain_text("Нет связи")
+    await expect(answer).to_have_value("Слышите меня?")
+    await page.context.set_offline(False)
+
+    async def answer_is_lost(route: Route) -> None:
+        await route.fetch()  # the server has it
+        await route.abort()
+
+    await page.route("**/answer", answer_is_lost, times=1)
+    await send.click()
+    await expect(page.locator("#notice")).to_contain_text("Нет связи")
+    await expect(answer).to_have_value("Слышите меня?")
+    await send.dblclick()
+    await expect(answer).to_have_value("")
+    await expect(page.locator("li.agent")).to_have_count(1)
+    assert await console.lines(chat, Author.AGENT) == ["Слышите меня?"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -73,17 +165,40 @@ async def test_every_page_is_accessible(console: Console, page: Page, scheme: st
     await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     await page.goto(f"{console.url}/staff/login")
     await accessible(page)
-    chat = await console.waiting("Мария")
+    chat = await console.waiting("Мария", "где заказ?", "track_order", vip=True, urgent=True)
     async with console.db.write() as session:
         line = Line("Чем помочь?", [Button("Где мой заказ?", "track_order")])
         await console.gateway.outbox.say(session, chat, [line], author=Author.ASSISTANT, epoch=1)
-    await log_in(page, console)
+    await log_in(page, console, "boris")
     await accessible(page)
-    await page.locator("ul.rows a").click()
+    await page.locator(ROWS).click()
     await page.wait_for_selector("ol.log")
+    await page.wait_for_selector(".summary")
+    await page.wait_for_load_state("load")
     await accessible(page)
     await page.get_by_role("button", name="Ответить самому").click()
     await page.wait_for_selector("#answer")
+    for part in await page.locator(".side summary").all():
+        if not await part.evaluate("(summary) => summary.parentElement.open"):
+            await part.click()
+    await page.get_by_role("button", name="Передать").first.click()
+    await page.get_by_role("button", name="Отложить").first.click()
+    await page.get_by_label("Ответ клиенту").press_sequentially("/при")
+    await expect(page.locator("#choices li").first).to_be_visible()
     await accessible(page)
-    await page.goto(f"{console.url}/staff/account")
-    await accessible(page)
+    for path in ("/staff/account", "/desk/board", "/desk/canned", "/desk/agents/1", f"/desk/c/{chat}/review"):
+        await page.goto(console.url + path)
+        await accessible(page)
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280, 3840])
+async def test_no_page_is_wider_than_the_screen(console: Console, page: Page, width: int) -> None:
+    chat = await console.waiting("Константиния-Мария", "а" * 300, "track_order", vip=True)
+    await page.set_viewport_size({"width": width, "height": 800})
+    await log_in(page, console, "boris")
+    for path in ("/desk", f"/desk/c/{chat}", "/desk/board", "/desk/canned", f"/desk/c/{chat}/review"):
+        await page.goto(console.url + path)
+        overflow = await page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert overflow <= 0, (path, width)

@@ -1,9 +1,12 @@
 """An agent takes a dialogue over, answers, and hands it back; nobody speaks out of turn."""
 
 import asyncio
+import json
 
+import aiohttp
 from sqlalchemy import select
 
+from bot.gateway.hub import at_desk
 from core.audit import AuditRecord
 from crm_bridge.models import Author, ConversationStatus, Owner
 from tests.desk.conftest import Browser, Console
@@ -95,11 +98,40 @@ async def test_who_read_a_customers_profile_is_written_down(console: Console, ag
 
 
 async def test_an_open_page_hears_of_news(console: Console, agent: Browser) -> None:
-    chat = await console.waiting()
+    chat = await console.waiting("Мария")
     anna, boris = await agent("anna"), await agent("boris")
-    async with anna.http.get(f"{anna.url}/desk/c/{chat}/events") as events:
+    async with anna.http.get(f"{anna.url}/desk/events?view=queue&open={chat}") as events:
         await events.content.readuntil(b"\n\n")  # how soon to come back
         token = await boris.csrf()
-        async with asyncio.timeout(20):
-            await boris.post(f"/desk/c/{chat}/take", csrf=token, epoch="1")
-            assert b"event: changed" in await events.content.readuntil(b"\n\n")
+        await boris.post(f"/desk/c/{chat}/take", csrf=token, epoch="1")
+        heard = await until(events.content, "rows")
+        assert json.loads(heard)[0] == {"id": chat}, "it is not in the queue any more"
+    async with anna.http.get(f"{anna.url}/desk/events?view=customer&open={chat}") as events:
+        await events.content.readuntil(b"\n\n")
+        await boris.post(f"/desk/c/{chat}/answer", csrf=token, epoch="2", text="Слушаю", client_id="1")
+        [row] = json.loads(await until(events.content, "rows"))
+        assert "Мария Иванова" in row["html"]
+        assert "Слушаю" in row["html"]
+
+
+async def test_the_dialogue_that_is_open_hears_of_its_own_news_and_typing(
+    console: Console, agent: Browser
+) -> None:
+    chat, other = await console.waiting(), await console.waiting()
+    anna = await agent("anna")
+    async with anna.http.get(f"{anna.url}/desk/events?open={chat}") as events:
+        await events.content.readuntil(b"\n\n")
+        console.gateway.hub.typing(at_desk(other), Author.CUSTOMER)
+        console.gateway.hub.typing(at_desk(chat), Author.CUSTOMER)
+        assert json.loads(await until(events.content, "typing")) == "customer"
+        await console.says(chat, "вы здесь?")
+        await until(events.content, "dialogue")
+
+
+async def until(stream: aiohttp.StreamReader, event: str) -> str:
+    """The data of the next event of that name."""
+    async with asyncio.timeout(60):
+        while True:
+            name, _, data = (await stream.readuntil(b"\n\n")).decode().strip().partition("\n")
+            if name == f"event: {event}":
+                return data.removeprefix("data: ")

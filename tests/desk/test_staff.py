@@ -5,23 +5,59 @@ from datetime import timedelta
 
 import pyotp
 import pytest
+from aiohttp.test_utils import make_mocked_request
+from aiohttp.web import AbstractRoute
 
 from tests.desk.conftest import PASSWORD, Browser, Console
 
 ROLES = ("anna", "boris", "vera")
 # Page or deed → who may. Direct requests included: the menu is no lock.
+ANSWER, SUPERVISE, ALL = {"anna", "boris"}, {"boris"}, {"anna", "boris", "vera"}
 TABLE = {
-    ("GET", "/desk"): {"anna", "boris"},
-    ("GET", "/desk/list/queue"): {"anna", "boris"},
-    ("GET", "/desk/list/all"): {"anna", "boris"},
-    ("GET", "/desk/c/{chat}"): {"anna", "boris"},
-    ("GET", "/desk/c/{chat}/log"): {"anna", "boris"},
-    ("POST", "/desk/c/{chat}/take"): {"anna", "boris"},
-    ("POST", "/desk/c/{chat}/answer"): {"anna", "boris"},
-    ("POST", "/desk/c/{chat}/typing"): {"anna", "boris"},
-    ("POST", "/desk/c/{chat}/hand_back"): {"anna", "boris"},
-    ("POST", "/desk/c/{chat}/resolve"): {"anna", "boris"},
-    ("GET", "/staff/account"): {"anna", "boris", "vera"},
+    ("GET", "/desk"): ANSWER,
+    ("GET", "/desk/list/queue"): ANSWER,
+    ("GET", "/desk/list/all"): ANSWER,
+    ("GET", "/desk/search?q=x"): ANSWER,
+    ("POST", "/desk/filters"): ANSWER,
+    ("POST", "/desk/filters/1/remove"): ANSWER,
+    ("POST", "/desk/away"): ANSWER,
+    ("GET", "/desk/c/{chat}"): ANSWER,
+    ("GET", "/desk/c/{chat}/log"): ANSWER,
+    ("GET", "/desk/c/{chat}/customer"): ANSWER,
+    ("GET", "/desk/c/{chat}/history"): ANSWER,
+    ("GET", "/desk/c/{chat}/file/none"): ANSWER,
+    ("POST", "/desk/c/{chat}/take"): ANSWER,
+    ("POST", "/desk/c/{chat}/answer"): ANSWER,
+    ("POST", "/desk/c/{chat}/typing"): ANSWER,
+    ("POST", "/desk/c/{chat}/hand_back"): ANSWER,
+    ("POST", "/desk/c/{chat}/resolve"): ANSWER,
+    ("POST", "/desk/c/{chat}/snooze"): ANSWER,
+    ("POST", "/desk/c/{chat}/transfer"): ANSWER,
+    ("POST", "/desk/c/{chat}/note"): ANSWER,
+    ("POST", "/desk/c/{chat}/retry/none"): ANSWER,
+    ("GET", "/desk/c/{chat}/help"): ANSWER,
+    ("GET", "/desk/c/{chat}/teach/m{chat}"): ANSWER,
+    ("POST", "/desk/c/{chat}/teach/m{chat}"): ANSWER,
+    ("POST", "/desk/c/{chat}/do/send_code"): ANSWER,
+    ("POST", "/desk/c/{chat}/do/check_code"): ANSWER,
+    ("POST", "/desk/c/{chat}/do/open_case"): ANSWER,
+    ("POST", "/desk/c/{chat}/do/cancel_order"): ANSWER,
+    ("GET", "/desk/c/{chat}/do/slots"): ANSWER,
+    ("POST", "/desk/c/{chat}/do/book_visit"): ANSWER,
+    ("GET", "/desk/canned"): ANSWER,
+    ("GET", "/desk/canned/list?conversation={chat}"): ANSWER,
+    ("POST", "/desk/canned"): SUPERVISE,
+    ("GET", "/desk/board"): SUPERVISE,
+    ("GET", "/desk/board/now"): SUPERVISE,
+    ("GET", "/desk/agents/1"): SUPERVISE,
+    ("POST", "/desk/agents/1"): SUPERVISE,
+    ("GET", "/desk/c/{chat}/review"): SUPERVISE,
+    ("POST", "/desk/c/{chat}/review"): SUPERVISE,
+    ("GET", "/staff/account"): ALL,
+    ("POST", "/staff/account/password"): ALL,
+    ("POST", "/staff/account/second-factor"): ALL,
+    ("POST", "/staff/account/second-factor/confirm"): ALL,
+    ("POST", "/staff/account/sessions/99/end"): ALL,
 }
 
 
@@ -33,14 +69,32 @@ async def test_every_page_and_deed_is_for_those_who_may(
     for login in (None, *ROLES):
         browser = await agent(login)
         address = path.replace("{chat}", chat)
-        form = {"epoch": "0", "text": "…", "client_id": "x"}
+        form = {"epoch": "0", "text": "…", "client_id": "x", "key": "x", "number": "1", "slot": "1"}
         status, _ = await (browser.get(address) if method == "GET" else browser.post(address, **form))
         if login is None:
             assert status in (303, 401), login
         elif login in TABLE[method, path]:
-            assert status not in (303, 401, 403), login
+            assert status not in (401, 403), login
+            assert "/staff/login" not in browser.sent_to, login
         else:
             assert status == 403, login
+
+
+async def test_the_table_has_every_page_of_the_staff(console: Console) -> None:
+    """A new page that nobody put into the table is no page that was tried."""
+    tried = set()
+    for method, path in TABLE:
+        address = path.replace("{chat}", "chat").partition("?")[0]
+        found = await console.app.router.resolve(make_mocked_request(method, address))
+        tried.add((method, _shape(found.route)))
+    open_to_all = {"/staff/login", "/staff/second-factor", "/staff/logout", "/desk/events"}
+    for route in console.app.router.routes():
+        if _shape(route).startswith(("/desk", "/staff")) and route.method != "HEAD":
+            assert _shape(route) in open_to_all or (route.method, _shape(route)) in tried
+
+
+def _shape(route: AbstractRoute) -> str:
+    return route.resource.canonical if route.resource else ""
 
 
 async def test_a_wrong_password_and_an_unknown_login_look_the_same(agent: Browser) -> None:

@@ -20,12 +20,19 @@ HOME = "/desk"
 class StaffPages:
     """Routes under `/staff`."""
 
-    def __init__(self, db: Database, accounts: Accounts, sessions: Sessions, *, secure: bool) -> None:
-        """`secure`: the site is reached by HTTPS, so the cookie goes no other way."""
+    def __init__(
+        self, db: Database, accounts: Accounts, sessions: Sessions, *, secure: bool, outside: bool = False
+    ) -> None:
+        """
+        Args:
+            secure: the site is reached by HTTPS, so the cookie goes no other way.
+            outside: there is a log-in server of the company besides.
+        """
         self._db = db
         self._accounts = accounts
         self._sessions = sessions
         self._secure = secure
+        self._outside = outside
 
     def add_to(self, app: web.Application) -> None:
         app[SESSIONS] = self._sessions
@@ -47,7 +54,14 @@ class StaffPages:
         log_in = await current(request)
         if log_in and not log_in.needs_second_factor:
             raise web.HTTPSeeOther(_target(request))
-        return _page("staff/login.html", request, {"problem": None, "login": ""})
+        refused = "oidc" if request.query.get("problem") == "oidc" else None
+        return self._log_in_page(request, problem=refused)
+
+    def _log_in_page(
+        self, request: web.Request, *, problem: str | None, login: str = "", status: int = 200
+    ) -> web.Response:
+        values = {"problem": problem, "login": login, "outside": self._outside}
+        return _page("staff/login.html", request, values, status=status)
 
     async def log_in(self, request: web.Request) -> web.Response:
         same_site(request)
@@ -58,11 +72,9 @@ class StaffPages:
                 login, password, request.remote or "", request.headers.get("User-Agent", "")
             )
         except WrongPassword:
-            return _page(
-                "staff/login.html", request, {"problem": "wrong_password", "login": login}, status=422
-            )
+            return self._log_in_page(request, problem="wrong_password", login=login, status=422)
         except Locked:
-            return _page("staff/login.html", request, {"problem": "locked", "login": login}, status=429)
+            return self._log_in_page(request, problem="locked", login=login, status=429)
         response = _see(_target(request))
         response.set_cookie(
             COOKIE,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.web.staff.accounts import Accounts, Staff
 from bot.web.staff.tables import StaffSession
@@ -70,21 +71,36 @@ class Sessions:
                 await guesses.fail(now)
             else:
                 await guesses.clear()
-                token = secrets.token_urlsafe(32)
-                session.add(
-                    StaffSession(
-                        account_id=staff.id,
-                        token_hash=_hash(token),
-                        needs_second_factor=staff.second_factor,
-                        browser=browser[:200],
-                        created_at=now,
-                        seen_at=now,
-                        expires_at=now + LONGEST,
-                    )
-                )
-                await self._audit.record(session, staff.actor, "logged in", staff.actor)
-                return token
+                return await self._open(session, staff, browser)
         raise WrongPassword  # after the count is committed
+
+    async def admit(self, account_id: int, browser: str) -> str:
+        """Somebody else has checked who it is; the token for the browser.
+
+        Raises:
+            LookupError: the account may not log in.
+        """
+        async with self._db.write() as session:
+            staff = await self._accounts.get(session, account_id)
+            if staff is None:
+                raise LookupError(account_id)
+            return await self._open(session, staff, browser)
+
+    async def _open(self, session: AsyncSession, staff: Staff, browser: str) -> str:
+        now, token = self._clock.now(), secrets.token_urlsafe(32)
+        session.add(
+            StaffSession(
+                account_id=staff.id,
+                token_hash=_hash(token),
+                needs_second_factor=staff.second_factor,
+                browser=browser[:200],
+                created_at=now,
+                seen_at=now,
+                expires_at=now + LONGEST,
+            )
+        )
+        await self._audit.record(session, staff.actor, "logged in", staff.actor)
+        return token
 
     async def second_factor(self, log_in: LogIn, code: str) -> bool:
         """Take the code of the second factor.

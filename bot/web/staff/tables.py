@@ -25,6 +25,9 @@ class StaffAccount(Base):
     totp_since: Mapped[datetime | None]  # None: no second factor (yet)
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
+    oidc_subject: Mapped[str | None] = mapped_column(
+        String(255), unique=True
+    )  # who it is for the log-in server
 
 
 class StaffSession(Base):

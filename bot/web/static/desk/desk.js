@@ -1,10 +1,11 @@
-// What the pages of the desk need beyond htmx: the end of the log in sight, keys, typing, a kept text.
+// The desk's pages: the end of the log in sight, messages to the agent, keys, parts that stay open or closed.
+import { compose } from "./composer.js";
+import { listen } from "./live.js";
 import { showTimes } from "./times.js";
 
 const notice = document.getElementById("notice");
 const dialogue = document.querySelector("main.dialogue");
-const composer = document.getElementById("composer");
-const TYPING_STOPS = 4000; // ms without a key
+const rows = document.getElementById("rows");
 
 function say(text) {
   notice.textContent = text;
@@ -18,89 +19,69 @@ function toEnd() {
   if (log) log.scrollTop = log.scrollHeight;
 }
 
-function showWaiting() {
-  const counted = document.querySelector("[data-waiting]")?.dataset.waiting;
-  if (counted === undefined) return;
-  const title = document.title.replace(/^\(\d+\) /, "");
-  document.title = counted === "0" ? title : `(${counted}) ${title}`;
-}
-
 let wasAtEnd = true;
-let focusedRow = null; // its address: the list is drawn anew whenever something happens anywhere
+let logHadFocus = false;
 document.body.addEventListener("htmx:beforeSwap", (event) => {
-  focusedRow = document.activeElement?.closest("ul.rows a")?.getAttribute("href") ?? null;
   const log = document.querySelector("ol.log");
+  logHadFocus = log?.contains(document.activeElement) ?? false;
   wasAtEnd = !log || log.scrollHeight - log.scrollTop - log.clientHeight < 80;
   const { status } = event.detail.xhr;
   if (status === 409 || status === 422) say(event.detail.xhr.responseText);
   if (status === 409) setTimeout(() => location.reload(), 2500);
+  // A form in the log (an intent is being corrected) is not taken away by news.
+  if (event.detail.target.id === "log" && document.querySelector("#log .teach")) event.detail.shouldSwap = false;
 });
 document.body.addEventListener("htmx:afterSwap", (event) => {
-  showTimes(event.detail.elt);
-  showWaiting();
-  if (focusedRow && event.detail.target.id === "rows")
-    document.querySelector(`ul.rows a[href="${CSS.escape(focusedRow)}"]`)?.focus();
+  showTimes(event.detail.target.isConnected ? event.detail.target : document);
+  if (event.detail.target.id === "rows") {
+    rows.dataset.found = "1";
+    document.querySelector(".lists > .nothing")?.setAttribute("hidden", "");
+  }
   if (event.detail.target.id !== "log") return;
   if (wasAtEnd) toEnd();
+  if (logHadFocus) document.querySelector("ol.log")?.focus({ preventScroll: true });
   // Somebody else took the dialogue, or it came back to us: the page around the log is no longer true.
   const epoch = document.querySelector("ol.log")?.dataset.epoch;
   if (epoch !== dialogue?.dataset.epoch) location.reload();
 });
+document.body.addEventListener("htmx:afterSettle", () => document.querySelector(".teach select")?.focus());
 document.body.addEventListener("htmx:sendError", () => say(notice.dataset.broken));
 
-if (composer) {
-  const text = composer.querySelector("textarea");
-  const id = composer.querySelector("[name=client_id]");
-  const kept = `zabota-desk:${location.pathname}`;
-  const send = `${composer.getAttribute("hx-post").replace(/answer$/, "typing")}`;
-  text.value = sessionStorage.getItem(kept) ?? "";
-  id.value = crypto.randomUUID(); // the same one until the answer was taken: a double click says it once
-  text.focus();
-
-  let typing = false;
-  let silence;
-  const tell = (on) => {
-    if (on === typing) return;
-    typing = on;
-    const body = new URLSearchParams({ epoch: dialogue.dataset.epoch, on: on ? "1" : "0" });
-    const headers = JSON.parse(document.body.getAttribute("hx-headers"));
-    fetch(send, { method: "POST", body, headers }).catch(() => {});
-  };
-  text.addEventListener("input", () => {
-    sessionStorage.setItem(kept, text.value);
-    tell(text.value.trim() !== "");
-    clearTimeout(silence);
-    silence = setTimeout(() => tell(false), TYPING_STOPS);
-  });
-  text.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      composer.requestSubmit();
-    }
-  });
-  composer.addEventListener("htmx:afterRequest", (event) => {
-    if (event.target !== composer || !event.detail.successful) return;
-    text.value = "";
-    sessionStorage.removeItem(kept);
-    id.value = crypto.randomUUID();
-    typing = false;
-    toEnd();
-    text.focus();
-  });
+// Parts beside the dialogue stay as they were left.
+for (const part of document.querySelectorAll("details[data-keep]")) {
+  const key = `zabota-desk:part:${part.dataset.keep}`;
+  const kept = localStorage.getItem(key);
+  if (kept) part.open = kept === "open";
+  part.addEventListener("toggle", () => localStorage.setItem(key, part.open ? "open" : "closed"));
 }
 
-// Keys, while no field has the focus: t takes, b hands back, r resolves, j and k walk through the list.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-opens]");
+  const sheet = button && document.getElementById(button.dataset.opens);
+  if (!sheet) return;
+  sheet.hidden = !sheet.hidden;
+  button.setAttribute("aria-expanded", String(!sheet.hidden));
+  if (!sheet.hidden) sheet.querySelector("select, input:not([type=hidden])")?.focus();
+});
+
+// Keys, while no field has the focus; Escape leaves a field.
 document.addEventListener("keydown", (event) => {
   const inField = event.target.closest("input, textarea, select, [contenteditable]");
+  if (inField && event.key === "Escape") return document.querySelector("ol.log, #rows a")?.focus();
   if (inField || event.ctrlKey || event.altKey || event.metaKey) return;
-  const button = document.querySelector(`button[data-key="${CSS.escape(event.key)}"]`);
-  if (button) return button.click();
+  const control = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (control) {
+    event.preventDefault();
+    return control.matches("input") ? control.focus() : control.click();
+  }
   if (event.key !== "j" && event.key !== "k") return;
-  const links = [...document.querySelectorAll("ul.rows a")];
-  const here = links.findIndex((link) => link.matches("[aria-current]") || link === document.activeElement);
+  const links = [...rows.querySelectorAll("li[data-id] a")];
+  const focused = links.indexOf(document.activeElement);
+  const here = focused >= 0 ? focused : links.findIndex((link) => link.matches("[aria-current]"));
   links[Math.max(0, Math.min(links.length - 1, here + (event.key === "j" ? 1 : -1)))]?.focus();
 });
 
 showTimes();
-showWaiting();
+compose(toEnd);
+listen();
 toEnd();
