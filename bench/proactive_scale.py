@@ -1,0 +1,153 @@
+"""How long all predictors and decisions take over many customers, in SQLite and PostgreSQL.
+
+The company is made inside the database by arithmetic on row numbers, so that a million customers are there in
+minutes. `python -m bench.proactive_scale 10000 100000` prints one line a size; PostgreSQL with `--url`.
+"""
+
+import argparse
+import asyncio
+import json
+import resource
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select, text
+
+from bot.proactive.deciding import Counted, run_range, world_of
+from bot.proactive.rules import parse_rule, read_limits, rule_files
+from bot.proactive.signals.base import Range
+from bot.proactive.tables import DecisionRow, SignalRow
+from bot.proactive.working import CUSTOMERS, ranges
+from core.db import Database
+from core.migrations import upgrade_async
+
+CARRIERS, GOODS, CITIES = 5, 40, 20
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)  # noon in Moscow: nobody waits for the morning
+
+
+async def fill(db: Database, customers: int, now: datetime) -> None:
+    """A company of so many: three orders each, and whatever else a shop's customers have."""
+    for statement in _statements(db.is_sqlite):
+        async with db.write() as session:
+            await session.execute(text(statement), _values(db, customers, now))
+    async with db.engine.connect() as connection:
+        await connection.execute(text("ANALYZE"))
+        await connection.commit()
+
+
+def _values(db: Database, customers: int, now: datetime) -> dict[str, Any]:
+    naive = now.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    stamp: Any = naive if db.is_sqlite else now
+    return {"n": customers, "now": stamp}
+
+
+def _statements(sqlite: bool) -> list[str]:
+    def days(sql: str) -> str:
+        """The moment so many days from now."""
+        if sqlite:
+            return f"strftime('%Y-%m-%d %H:%M:%S.000000', julianday(:now) + ({sql}))"
+        return f"(CAST(:now AS timestamptz) + ({sql}) * interval '1 day')"
+
+    def each(count: str, name: str = "i") -> str:
+        if sqlite:
+            start = f"SELECT 1 AS {name} UNION ALL SELECT {name} + 1 FROM numbers WHERE {name} < {count}"
+            return f"(WITH RECURSIVE numbers AS ({start}) SELECT {name} FROM numbers) AS g"
+        return f"generate_series(1, {count}) AS g({name})"
+
+    true, false = ("1", "0") if sqlite else ("true", "false")
+    order = "(i - 1) / 3 + 1"  # whose
+    # three orders of a customer, the newest i % 3 = 0; a rhythm of 30 to 69 days; one in fifty is under way
+    age = f"((i % 1000) * 7919 % 40 + 30) + ((2 - i % 3) * ((({order}) * 31) % 40 + 30)) - 30"
+    open_ = f"(i % 3 = 2 AND ({order}) % 50 = 0)"
+    late = "((i * 13) % 100 < (i % 5) * 6)"
+    return [
+        f"""INSERT INTO customer (id, given_name, family_name, language, time_zone, city, created_at, vip,
+            do_not_disturb) SELECT i, 'Имя', 'Фамилия', CASE WHEN i % 5 = 0 THEN 'en' ELSE 'ru' END,
+            'Europe/Moscow', 'Город ' || (i % {CITIES}), {days("-700")}, {false}, {false}
+            FROM {each(":n")}""",
+        f"""INSERT INTO identity (channel, account, external_id, customer_id, method, created_at)
+            SELECT 'webchat', 'main', 'v' || i, i, 'signed_user', {days("-600")} FROM {each(":n")}
+            WHERE i % 2 = 0""",
+        f"""INSERT INTO consent_record (customer_id, purpose, decision, text_version, source, at, created_at)
+            SELECT i, p, 'granted', 'v', 'b', {days("-500")}, {days("-500")} FROM {each(":n")},
+            (SELECT 'marketing' AS p UNION ALL SELECT 'profiling') AS purposes WHERE i % 3 > 0""",
+        f"""INSERT INTO orders (id, customer_id, number, state, total_minor, currency, delivery_method,
+            delivery_city, placed_at, promised_at, delivered_at)
+            SELECT i, {order}, 'N' || i, CASE WHEN {open_} THEN 'shipped' ELSE 'delivered' END, 100000, 'RUB',
+            'courier', 'Город ' || (i % {CITIES}),
+            CASE WHEN {open_} THEN {days("-3")} ELSE {days(f"-({age}) - 6")} END,
+            CASE WHEN {open_} THEN {days("(i % 6) - 1")} ELSE {days(f"-({age}) - 2")} END,
+            CASE WHEN {open_} THEN NULL WHEN {late} THEN {days(f"-({age})")}
+            ELSE {days(f"-({age}) - 3")} END
+            FROM {each(":n * 3")}""",
+        f"""INSERT INTO order_item (order_id, title, quantity, price_minor)
+            SELECT i, 'Товар ' || ((({order}) * 7) % {GOODS}), 1, 100000 FROM {each(":n * 3")}""",
+        f"""INSERT INTO shipment (order_id, carrier, tracking_number, created_at)
+            SELECT i, 'Перевозчик ' || (i % {CARRIERS}), 'T' || i, {days("-3")} FROM {each(":n * 3")}""",
+        f"""INSERT INTO payment_method
+            (id, customer_id, method, last_four, expires_at, is_default, created_at)
+            SELECT i, i * 5, 'card', '4242', {days("(i * 37) % 900")}, {true}, {days("-300")}
+            FROM {each(":n / 5")}""",
+        f"""INSERT INTO subscription (customer_id, title, state, price_minor, currency, period, renews,
+            payment_method_id, started_at, paid_until) SELECT i * 5, 'Кофе', 'active', 100, 'RUB', 'month',
+            CASE WHEN i % 4 = 0 THEN {false} ELSE {true} END, i, {days("-200")}, {days("(i * 17) % 30")}
+            FROM {each(":n / 5")}""",
+        f"""INSERT INTO asset (customer_id, title, bought_at, warranty_until, maintenance_days)
+            SELECT i * 4, 'Кофемашина', {days("-((i * 11) % 700)")}, {days("730 - ((i * 11) % 700)")}, 180
+            FROM {each(":n / 4")}""",
+        f"""INSERT INTO ticket (customer_id, number, kind, state, priority, subject, text, opened_at, due_at,
+            updated_at) SELECT i * 20, 'T' || i, 'complaint',
+            CASE WHEN i % 10 = 0 THEN 'open' ELSE 'solved' END,
+            'high', 's', '', {days("-5")}, {days("-3")}, {days("-1")} FROM {each(":n / 20")}""",
+    ]
+
+
+async def measure(url: str, customers: int) -> dict[str, Any]:
+    """Fill an empty database, and run everything over it: cold, and once more."""
+    await upgrade_async(url)
+    db, now = Database(url), NOW
+    rules = [parse_rule(path.read_text(encoding="utf-8")) for path in rule_files()]
+    began = time.monotonic()
+    await fill(db, customers, now)
+    filled = time.monotonic() - began
+    cold, counted = await _run(db, rules, now)
+    again, _ = await _run(db, rules, now + timedelta(minutes=10))
+    async with db.read() as session:
+        signals = await session.scalar(select(func.count()).select_from(SignalRow))
+        decisions = await session.scalar(select(func.count()).select_from(DecisionRow))
+    await db.close()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "customers": customers, "filled_s": round(filled, 1), "cold_s": round(cold, 1),
+        "again_s": round(again, 1), "signals": signals, "decisions": decisions, "decided": counted.decided,
+        "peak_mb": round(peak),
+    }  # fmt: skip
+
+
+async def _run(db: Database, rules: Any, now: datetime) -> tuple[float, Counted]:
+    began, whole = time.monotonic(), Counted()
+    models = Path(tempfile.gettempdir()) / "no-models"
+    world = await world_of(db, rules, read_limits(), lambda *_: True, {"webchat"}, models, now)
+    for part in await ranges(db, CUSTOMERS):
+        counted = await run_range(db, world, Range(part.after, part.until), now)
+        for name, count in counted.decided.items():
+            whole.decided[name] = whole.decided.get(name, 0) + count
+    return time.monotonic() - began, whole
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser()
+    asked.add_argument("customers", type=int, nargs="+")
+    asked.add_argument("--url", help="of an empty PostgreSQL database, for one size; SQLite if not given")
+    given = asked.parse_args()
+    for customers in given.customers:
+        with tempfile.TemporaryDirectory() as folder:
+            url = given.url or f"sqlite+aiosqlite:///{Path(folder) / 'scale.db'}"
+            print(json.dumps(asyncio.run(measure(url, customers))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,299 @@
+"""A range of customers: find signals, decide about each once, store both.
+
+What is read and computed happens outside of any transaction; what is written goes in small ones. A run that
+dies is run again: what is stored stays, by the keys of the tables, and nothing is decided twice.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, and_, bindparam, exists, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.proactive.facts import History, facts_of, history_of
+from bot.proactive.policy import Allows, Decision, Facts, decide, spread_over
+from bot.proactive.rules import Limits, Rule
+from bot.proactive.signals.all import predictors
+from bot.proactive.signals.background import background
+from bot.proactive.signals.base import Predictor, Question, Range, Signal
+from bot.proactive.tables import DecisionRow, SignalRow, Verdict
+from core.db import Database, UtcDateTime
+from crm_bridge.models import ContactPoint, Identity
+
+UNREACHED = ("no_address", "window_closed")  # looked at again when the customer can be reached
+WRITTEN = 400  # rows in one statement, and two statements in one transaction
+NO_TIME = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that does not depend on the customer."""
+
+    rules: Sequence[Rule]
+    limits: Limits
+    allows: Allows
+    channels: frozenset[str]
+    predictors: dict[str, Predictor]
+
+
+@dataclass(slots=True)
+class Counted:
+    """What a run did."""
+
+    signals: int = 0
+    decided: dict[str, int] = field(default_factory=dict)  # verdict and reason → decisions
+
+    def add(self, decision: Decision) -> None:
+        name = (
+            decision.verdict.value
+            if decision.verdict is Verdict.SEND
+            else f"{decision.verdict}:{decision.why}"
+        )
+        self.decided[name] = self.decided.get(name, 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A signal and a rule that is about it."""
+
+    rule: Rule
+    signal: Signal
+    signal_id: int
+    row: int | None = None  # of a decision that waited
+
+
+async def world_of(
+    db: Database, rules: Sequence[Rule], limits: Limits, allows: Allows, channels: Collection[str],
+    models: Path, now: datetime,
+) -> World:  # fmt: skip
+    """Everything that a run needs besides the customers."""
+    known = await background(db, now)
+    return World(rules, limits, allows, frozenset(channels), predictors(known, models))
+
+
+async def run_range(db: Database, world: World, customers: Range, now: datetime) -> Counted:
+    """Find, decide and store for the customers of a range."""
+    counted = Counted()
+    for question in questions(world.rules, customers, now):
+        kind, asked = question
+        async with db.read() as session:
+            found = await world.predictors[kind].signals(session, asked)
+        counted.signals += len(found)
+        await store_signals(db, found, now)
+    async with db.read() as session:
+        cases = await _open_cases(session, world.rules, customers, now)
+        ids = {case.signal.customer_id for case in cases}
+        known = await _histories(session, ids, now)
+        facts = await facts_of(session, ids, now, world.channels, known)
+    decided = list(decide_all(world, cases, facts, known, now, counted))
+    for start in range(0, len(decided), WRITTEN):
+        await _store(db, decided[start : start + WRITTEN], now)
+    return counted
+
+
+def questions(rules: Sequence[Rule], customers: Range, now: datetime) -> list[tuple[str, Question]]:
+    """What to ask each predictor: one question for all rules that use it."""
+    asked = []
+    for kind in dict.fromkeys(rule.predictor for rule in rules):
+        mine = [rule for rule in rules if rule.predictor == kind]
+        asked.append(
+            (
+                kind,
+                Question(
+                    now,
+                    customers,
+                    max(rule.horizon for rule in mine),
+                    max(NO_TIME, *(rule.expires for rule in mine)),
+                    min(rule.threshold for rule in mine),
+                ),
+            )
+        )
+    return asked
+
+
+def decide_all(
+    world: World,
+    cases: Sequence[Case],
+    facts: dict[int, Facts],
+    known: History,
+    now: datetime,
+    counted: Counted,
+) -> list[tuple[Case, Decision]]:
+    """Decide about everything, the most urgent rule first: what it sends counts for the caps of the next."""
+    decided = []
+    order = sorted(cases, key=lambda case: (case.rule.priority, case.signal.expected_at, case.signal.subject))
+    for case in order:
+        customer_id = case.signal.customer_id
+        about = facts.get(customer_id)
+        if about is None:
+            continue
+        about = replace(
+            about,
+            sent=tuple(known.sent.get(customer_id, ())),
+            subjects=frozenset(known.subjects.get(customer_id, ())),
+        )
+        profiles = world.predictors[case.rule.predictor].profiles
+        made = decide(about, case.rule, case.signal, now, world.limits, world.allows, profiles=profiles)
+        if made.verdict is Verdict.SEND:
+            at = now + spread_over(case.rule.spread, case.signal.subject)
+            made = replace(made, until=at)
+            known.remember(customer_id, case.signal.subject, at)
+        elif made.verdict is Verdict.HOLDOUT:
+            known.remember(customer_id, case.signal.subject, None)
+        counted.add(made)
+        decided.append((case, made))
+    return decided
+
+
+async def store_signals(db: Database, found: Sequence[Signal], now: datetime) -> None:
+    """Keep signals; those that are there already stay as they are."""
+    table: Table = SignalRow.__table__  # type: ignore[assignment]
+    for start in range(0, len(found), WRITTEN):
+        rows = [
+            {
+                "kind": one.kind,
+                "subject": one.subject[:128],
+                "expected_at": one.expected_at,
+                "customer_id": one.customer_id,
+                "probability": one.probability,
+                "reason": {"code": one.reason, **one.words},
+                "model": one.model,
+                "found_at": now,
+            }
+            for one in found[start : start + WRITTEN]
+        ]
+        async with db.write() as session:
+            await session.execute(_ignoring(session, table), rows)
+
+
+def _ignoring(session: AsyncSession, table: Table) -> Any:
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    return insert(table).on_conflict_do_nothing()
+
+
+async def _histories(session: AsyncSession, ids: Collection[int], now: datetime) -> History:
+    whole, ordered = History(), sorted(ids)
+    for start in range(0, len(ordered), 2000):
+        part = await history_of(session, ordered[start : start + 2000], now)
+        whole.sent.update(part.sent)
+        whole.subjects.update(part.subjects)
+    return whole
+
+
+async def _open_cases(
+    session: AsyncSession, rules: Sequence[Rule], customers: Range, now: datetime
+) -> list[Case]:
+    """Signals without a decision, and decisions that waited until now."""
+    cases = []
+    for rule in rules:
+        oldest = now - max(rule.expires, NO_TIME) - timedelta(days=1)
+        query = (
+            select(SignalRow, DecisionRow.id)
+            .outerjoin(
+                DecisionRow, and_(DecisionRow.signal_id == SignalRow.id, DecisionRow.rule == rule.name)
+            )
+            .where(
+                customers(SignalRow.customer_id),
+                SignalRow.kind == rule.predictor,
+                SignalRow.expected_at >= oldest,
+                or_(DecisionRow.id.is_(None), _waited(now), _reachable_since()),
+            )
+        )
+        for row, decision_id in await session.execute(query):
+            cases.append(Case(rule, signal_of(row), row.id, decision_id))
+    return cases
+
+
+def _waited(now: datetime) -> ColumnElement[bool]:
+    return and_(DecisionRow.verdict == Verdict.WAIT, DecisionRow.until <= now)
+
+
+def _reachable_since() -> ColumnElement[bool]:
+    """There was no way to the customer, and now there may be one."""
+    account = exists().where(
+        Identity.customer_id == DecisionRow.customer_id,
+        Identity.method.is_not(None),
+        Identity.dead_at.is_(None),
+    )
+    contact = exists().where(
+        ContactPoint.customer_id == DecisionRow.customer_id, ContactPoint.verified_at.is_not(None)
+    )
+    unreached = and_(DecisionRow.verdict == Verdict.SUPPRESSED, DecisionRow.why.in_(UNREACHED))
+    return and_(unreached, or_(account, contact))
+
+
+def signal_of(row: SignalRow) -> Signal:
+    """A stored signal as it was found."""
+    words = {key: value for key, value in row.reason.items() if key != "code"}
+    return Signal(
+        row.kind, row.customer_id, row.subject, row.expected_at, row.probability, row.reason["code"], words,
+        row.model,
+    )  # fmt: skip
+
+
+async def _store(db: Database, decided: Sequence[tuple[Case, Decision]], now: datetime) -> None:
+    table: Table = DecisionRow.__table__  # type: ignore[assignment]
+    fresh = [_row(case, made, now) for case, made in decided if case.row is None]
+    again = [
+        {
+            "of": case.row,
+            "new_verdict": made.verdict,
+            "new_why": made.why,
+            "new_channel": made.channel,
+            "new_until": made.until,
+            "new_inputs": made.inputs,
+            "at": now,
+        }
+        for case, made in decided
+        if case.row is not None
+    ]
+    async with db.write() as session:
+        if fresh:
+            await session.execute(_ignoring(session, table), fresh)
+        if again:
+            await session.execute(_AGAIN, again)
+
+
+def _row(case: Case, made: Decision, now: datetime) -> dict[str, Any]:
+    return {
+        "rule": case.rule.name,
+        "signal_id": case.signal_id,
+        "customer_id": case.signal.customer_id,
+        "subject": case.signal.subject,
+        "verdict": made.verdict,
+        "why": made.why,
+        "channel": made.channel,
+        "until": made.until,
+        "inputs": made.inputs,
+        "looks": 1,
+        "decided_at": now,
+    }
+
+
+_TABLE: Any = DecisionRow.__table__
+_AGAIN = (
+    update(_TABLE)
+    .where(
+        _TABLE.c.id == bindparam("of"),
+        or_(
+            _TABLE.c.verdict == Verdict.WAIT,
+            and_(
+                _TABLE.c.verdict == Verdict.SUPPRESSED,
+                or_(*(_TABLE.c.why == why for why in UNREACHED)),  # an IN cannot be executed for many rows
+            ),
+        ),
+    )
+    .values(
+        verdict=bindparam("new_verdict"),
+        why=bindparam("new_why"),
+        channel=bindparam("new_channel"),
+        until=bindparam("new_until", type_=UtcDateTime()),
+        inputs=bindparam("new_inputs"),
+        decided_at=bindparam("at", type_=UtcDateTime()),
+        looks=_TABLE.c.looks + 1,
+    )
+)

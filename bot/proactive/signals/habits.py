@@ -1,0 +1,180 @@
+"""Habits: what will be needed again, and who is about to leave. Predictions about the person."""
+
+import math
+from typing import Any
+
+from sqlalchemy import Float, cast, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.proactive.learning.churn import (
+    OWN_RHYTHM_AFTER,
+    ChurnModel,
+    features_of,
+    shrunk_gap,
+    stated_probability,
+)
+from bot.proactive.signals.background import BOUGHT_SINCE, LATE_SINCE, Background
+from bot.proactive.signals.base import BY_RULE, DAY, Question, Signal, day_of, epoch
+from crm_bridge.models import Order, OrderItem, OrderState, Review, Ticket, TicketKind
+
+GROUP_COUNTS_FOR = 2.0  # gaps of one's own that weigh as much as the group's rhythm
+LEAST_SPREAD = 0.2  # of the logarithm of the interval
+GONE_AFTER = 2.0  # own gaps without an order
+
+
+class RestockDue:
+    """Things that are bought again and again.
+
+    The interval is the customer's own for this product, drawn to that of everybody who buys it: the fewer
+    purchases, the more. A single purchase uses the group's alone.
+    """
+
+    kind, profiles = "restock_due", True
+
+    def __init__(self, known: Background) -> None:
+        self._known = known
+
+    async def signals(self, session: AsyncSession, asked: Question) -> list[Signal]:
+        titles = list(self._known.rhythms)
+        if not titles:
+            return []
+        placed = epoch(Order.placed_at)
+        longest = max(mean for mean, _, _ in self._known.rhythms.values()) * DAY * 3
+        query = (
+            select(
+                Order.customer_id, OrderItem.title, func.count().label("n"), func.min(placed).label("first"),
+                func.max(placed).label("last"), func.max(OrderItem.id).label("item"),
+            )
+            .join(Order, Order.id == OrderItem.order_id)
+            .where(
+                asked.customers(Order.customer_id),
+                OrderItem.title.in_(titles),
+                Order.state != OrderState.CANCELLED,
+                Order.placed_at.between(asked.now - BOUGHT_SINCE, asked.now),
+            )
+            .group_by(Order.customer_id, OrderItem.title)
+            .having(func.max(placed) > int(asked.start.timestamp() - longest))
+        )  # fmt: skip
+        found = [self._of(row, asked) for row in await session.execute(query)]
+        return [signal for signal in found if signal is not None and asked.subject in (None, signal.subject)]
+
+    def _of(self, row: Any, asked: Question) -> Signal | None:
+        mean, spread, _ = self._known.rhythms[row.title]
+        interval = restock_interval(row.n, (row.last - row.first) / DAY, mean)
+        expected = row.last + interval * DAY
+        if not asked.start.timestamp() <= expected <= asked.end.timestamp():
+            return None
+        probability = _soon(asked, row.last, interval, spread / mean)
+        if probability < asked.least:
+            return None
+        words = {
+            "title": row.title,
+            "date": day_of(expected).isoformat(),
+            "days": round(interval),
+            "n": row.n,
+        }
+        reason = "own_rhythm" if row.n > 1 else "group_rhythm"
+        return Signal(
+            self.kind, row.customer_id, f"bought:{row.item}", day_of(expected), probability, reason, words
+        )
+
+
+def restock_interval(purchases: int, span_days: float, group_days: float) -> float:
+    """Days from the last purchase to the next one."""
+    return (span_days + GROUP_COUNTS_FOR * group_days) / (purchases - 1 + GROUP_COUNTS_FOR)
+
+
+def _soon(asked: Question, last: float, interval: float, spread: float) -> float:
+    """That the next purchase comes in the window, given that it has not come yet: log-normal intervals."""
+    sigma = max(spread, LEAST_SPREAD)
+
+    def before(at: float) -> float:
+        days = (at - last) / DAY
+        return 0.5 * (1 + math.erf(math.log(days / interval) / sigma / math.sqrt(2))) if days > 0 else 0.0
+
+    passed = before(asked.now.timestamp())
+    until = before(asked.end.timestamp() + asked.late.total_seconds())
+    return (until - passed) / max(1 - passed, 1e-6)
+
+
+class ChurnRisk:
+    """People who used to buy and have been silent for long, by their own rhythm.
+
+    The calibrated model; without one, the stated rule: silent for twice one's own gap is as good as even,
+    complaints make it worse.
+    """
+
+    kind, profiles = "churn_risk", True
+
+    def __init__(self, known: Background, model: ChurnModel | None = None) -> None:
+        self._known = known
+        self._model = model
+
+    async def signals(self, session: AsyncSession, asked: Question) -> list[Signal]:
+        placed, n = epoch(Order.placed_at), func.count()
+        first, last = func.min(placed), func.max(placed)
+        common = self._known.gap_days * DAY
+        gap = cast(last - first + OWN_RHYTHM_AFTER * common, Float) / (n - 1 + OWN_RHYTHM_AFTER)
+        gone = last + GONE_AFTER * gap
+        query = (
+            select(
+                Order.customer_id, n.label("n"), first.label("first"), last.label("last"),
+                func.max(Order.id).label("newest"),
+            )
+            .where(
+                asked.customers(Order.customer_id),
+                Order.state != OrderState.CANCELLED,
+                Order.placed_at <= asked.now,
+            )
+            .group_by(Order.customer_id)
+            .having(n > 1, gone.between(asked.start.timestamp(), asked.end.timestamp()))
+        )  # fmt: skip
+        rows = (await session.execute(query)).all()
+        if not rows:
+            return []
+        complaints, stars = await self._moods(session, asked)
+        found = [self._of(row, asked, complaints.get(row[0], 0), stars.get(row[0])) for row in rows]
+        return [
+            signal
+            for signal in found
+            if signal.probability >= asked.least and asked.subject in (None, signal.subject)
+        ]
+
+    async def _moods(self, session: AsyncSession, asked: Question) -> tuple[dict[int, int], dict[int, float]]:
+        since = asked.now - LATE_SINCE
+        complained = (
+            select(Ticket.customer_id, func.count())
+            .where(
+                asked.customers(Ticket.customer_id),
+                Ticket.kind.in_([TicketKind.COMPLAINT, TicketKind.DEFECT]),
+                Ticket.opened_at.between(since, asked.now),
+            )
+            .group_by(Ticket.customer_id)
+        )
+        reviewed = (
+            select(Review.customer_id, func.avg(Review.stars))
+            .where(asked.customers(Review.customer_id), Review.at.between(since, asked.now))
+            .group_by(Review.customer_id)
+        )
+        counts = {row[0]: int(row[1]) for row in await session.execute(complained)}
+        return counts, {row[0]: float(row[1]) for row in await session.execute(reviewed)}
+
+    def _of(self, row: Any, asked: Question, complaints: int, stars: float | None) -> Signal:
+        span, since = (row.last - row.first) / DAY, (asked.now.timestamp() - row.last) / DAY
+        gap = shrunk_gap(row.n, span, self._known.gap_days)
+        if self._model is None:
+            probability, version = stated_probability(since, gap, complaints), BY_RULE
+        else:
+            given = features_of(row.n, span, since, span + since, self._known.gap_days, complaints, stars)
+            probability, version = self._model.probability(given), self._model.version
+        words = {"days": round(since), "gap": round(gap), "complaints": complaints}
+        return Signal(
+            self.kind,
+            row.customer_id,
+            f"customer:{row.customer_id}:{row.newest}",
+            day_of(row.last + GONE_AFTER * gap * DAY),
+            probability,
+            "silent_with_complaints" if complaints else "silent",
+            words,
+            version,
+        )

@@ -1,0 +1,94 @@
+"""What is learned from the company's own history is better than the stated rule, or is not used at all."""
+
+import csv
+import random
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.proactive import calibration_error, telco_figure
+from bot.proactive.learning.delivery import features_of
+from bot.proactive.learning.logistic import Logistic, ThinHistory, train
+from bot.proactive.learning.teaching import learn
+from bot.proactive.signals.all import predictors
+from bot.proactive.signals.background import Background
+from crm_bridge.models import Checkpoint, CheckpointKind, Order, OrderState, Shipment
+from tests.proactive.conftest import Shop
+
+DAY = timedelta(days=1)
+
+
+def test_a_model_survives_being_written_down_and_is_calibrated(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    given = rng.normal(size=(4000, 3))
+    truth = (rng.random(4000) < 1 / (1 + np.exp(-(given[:, 0] * 2 - 1)))).astype(float)
+    model = train("v1", ("a", "b", "c"), given[:3000], truth[:3000])
+    model.save(tmp_path / "m.json")
+    again = Logistic.load(tmp_path / "m.json")
+    assert again is not None
+    many = again.probabilities(given[3000:])
+    assert [again.probability(tuple(row)) for row in given[3000:3010]] == pytest.approx(list(many[:10]))
+    assert calibration_error(many, truth[3000:]) < 0.06
+    with pytest.raises(ThinHistory):
+        train("v1", ("a",), given[:50, :1], truth[:50])
+
+
+async def test_a_thin_history_leaves_the_stated_rule(shop: Shop) -> None:
+    told = await learn(shop.db, shop.models, shop.now)
+    assert all("stated rule" in what for what in told.values())
+    assert not shop.models.exists()
+    assert predictors(Background(), shop.models)["churn_risk"].profiles
+
+
+async def test_a_company_learns_that_silent_parcels_are_late(shop: Shop) -> None:
+    chance = random.Random(1)
+    maria = await shop.customer()
+    orders, shipments, checkpoints = [], [], []
+    for number in range(1, 501):
+        placed = shop.now - (400 - number * 0.6) * DAY
+        late = chance.random() < 0.3
+        orders.append(
+            Order(
+                id=number, customer_id=maria, number=f"L{number}", state=OrderState.DELIVERED, total_minor=1,
+                currency="RUB", delivery_method="courier", delivery_city="Казань", placed_at=placed,
+                promised_at=placed + 5 * DAY, delivered_at=placed + (8 if late else 4) * DAY,
+            )
+        )  # fmt: skip
+        shipments.append(
+            Shipment(id=number, order_id=number, carrier="СДЭК", tracking_number="T", created_at=placed)
+        )
+        for hour in range(12, 12 if late else 96, 6):  # one that is late is never scanned
+            at = placed + timedelta(hours=hour)
+            seen = CheckpointKind.IN_TRANSIT
+            checkpoints.append(Checkpoint(shipment_id=number, kind=seen, place="x", at=at))
+    async with shop.db.write() as session:
+        for rows in (orders, shipments, checkpoints):
+            session.add_all(rows)
+            await session.flush()
+    told = await learn(shop.db, shop.models, shop.now)
+    assert told["late_delivery"].isdecimal()
+    model = Logistic.load(shop.models / "late_delivery.json")
+    assert model is not None
+    placed = shop.now - 4 * DAY
+    silent = features_of(0.3, placed, placed + 5 * DAY, None, "courier", shop.now)
+    scanned = features_of(0.3, placed, placed + 5 * DAY, shop.now - timedelta(hours=2), "courier", shop.now)
+    assert model.probability(silent) > 0.7 > 0.2 > model.probability(scanned)
+
+
+def test_a_churn_table_is_read_by_its_columns(tmp_path: Path) -> None:
+    path, chance = tmp_path / "telco.csv", random.Random(3)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["customerID", "tenure", "Contract", "TotalCharges", "Churn"])
+        for number in range(1200):
+            tenure, monthly = chance.randint(0, 72), chance.random() < 0.5
+            gone = chance.random() < (0.6 if monthly and tenure < 20 else 0.08)
+            kind = "Month-to-month" if monthly else "Two year"
+            writer.writerow([number, tenure, kind, "" if not tenure else tenure * 3, "Yes" if gone else "No"])
+    figure = telco_figure(path)
+    assert min(figure.values) > 0.65  # no model can do much better: the rest is chance
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="Churn"):
+        telco_figure(path)
