@@ -1,8 +1,15 @@
-"""Trained models: which there are, and which one is live. The files lie in `models/`."""
+"""Trained models: which there are, and which one is live. The files lie in `models/`.
 
+A model is code, so only our own is loaded: every entry is signed with a key that lies outside of the folder.
+"""
+
+import fcntl
 import hashlib
+import hmac
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -11,14 +18,16 @@ from typing import Any
 from core.settings import ROOT
 
 ENGINE = ROOT / "bot/engine"
+KEPT = 5  # models besides the live one and the one before it
 
 
 @dataclass(frozen=True)
 class Model:
     """One trained model.
 
-    `sha256` is of the archive: a model is code, and only our own is loaded. `engine` names the code it was
-    trained with: a model is read by the very code that wrote it.
+    `sha256` is of the archive, `signature` of the entry's file, digest and engine. `engine` names the code it
+    was trained with: a model is read by the very code that wrote it. `data` names the training data, `frame`
+    all of it but the examples.
     """
 
     file: str
@@ -26,27 +35,71 @@ class Model:
     engine: str
     trained_at: str
     seconds: float
+    data: str = ""
+    frame: str = ""
+    signature: str = ""
 
 
 class TamperedModel(Exception):
     """The archive is not the one that was registered."""
 
 
+class UnknownModel(Exception):
+    """There is no such model, or it was made by another version of the engine."""
+
+
 class Registry:
     """`models/registry.json`: written whole and renamed, so it is never half a file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, key: bytes) -> None:
         self.folder = folder
+        self._key = key
         self._path = folder / "registry.json"
 
-    def add(self, archive: Path, trained_at: datetime, seconds: float) -> Model:
-        """Register an archive in the folder and make it live."""
+    def add(
+        self,
+        archive: Path,
+        trained_at: datetime,
+        seconds: float,
+        *,
+        live: bool = True,
+        data: str = "",
+        frame: str = "",
+    ) -> Model:
+        """Register an archive in the folder; `live`: make it the one that answers."""
+        sha256, engine = digest(archive), engine_version()
         model = Model(
-            archive.name, digest(archive), engine_version(), trained_at.isoformat(), round(seconds, 1)
+            archive.name,
+            sha256,
+            engine,
+            trained_at.isoformat(),
+            round(seconds, 1),
+            data,
+            frame,
+            sign(self._key, archive.name, sha256, engine),
         )
-        models = [entry for entry in self._read()["models"] if entry["file"] != model.file]
-        self._write({"live": model.file, "models": [*models, asdict(model)]})
+        with self._changing() as known:
+            known["models"] = [one for one in known["models"] if one["file"] != model.file] + [asdict(model)]
+            if live:
+                known["before"], known["live"] = known["live"], model.file
+            self._forget(known)
         return model
+
+    def promote(self, file: str) -> str | None:
+        """Make a registered model the live one; the file that was live before.
+
+        Raises:
+            UnknownModel, TamperedModel
+        """
+        model = self.find(file)
+        if model.engine != engine_version():
+            raise UnknownModel(file)
+        self.check(model)
+        with self._changing() as known:
+            if known["live"] != file:
+                known["before"], known["live"] = known["live"], file
+            before: str | None = known["before"]
+            return before
 
     def live(self) -> Path | None:
         """The archive to serve; None when none was trained, or the engine has changed since.
@@ -54,29 +107,79 @@ class Registry:
         Raises:
             TamperedModel
         """
+        model = self.live_model()
+        if model is None or model.engine != engine_version() or not (self.folder / model.file).exists():
+            return None
+        return self.check(model)
+
+    def live_model(self) -> Model | None:
+        """What is said about the live one; its archive is not looked at."""
         known = self._read()
-        for entry in known["models"]:
-            if entry["file"] == known["live"]:
-                archive: Path = self.folder / entry["file"]
-                if not archive.exists() or entry.get("engine") != engine_version():
-                    return None
-                if digest(archive) != entry["sha256"]:
-                    raise TamperedModel(archive.name)
-                return archive
-        return None
+        return next((one for one in self.models() if one.file == known["live"]), None)
+
+    def before(self) -> str | None:
+        """The model that a rollback brings back."""
+        before: str | None = self._read()["before"]
+        return before
+
+    def models(self) -> list[Model]:
+        """All of them, newest first."""
+        names = {field.name for field in fields(Model)}
+        entries = reversed(self._read()["models"])
+        return [Model(**{key: value for key, value in one.items() if key in names}) for one in entries]
+
+    def find(self, file: str) -> Model:
+        """Raises: UnknownModel."""
+        for model in self.models():
+            if model.file == file:
+                return model
+        raise UnknownModel(file)
+
+    def check(self, model: Model) -> Path:
+        """The archive of a model, if it is the one that was registered here.
+
+        Raises:
+            TamperedModel
+        """
+        archive = self.folder / model.file
+        expected = sign(self._key, model.file, model.sha256, model.engine)
+        if not hmac.compare_digest(expected, model.signature) or not archive.is_file():
+            raise TamperedModel(model.file)
+        if digest(archive) != model.sha256:
+            raise TamperedModel(model.file)
+        return archive
+
+    def _forget(self, known: dict[str, Any]) -> None:
+        """Drop the oldest models. What is live, and what a rollback needs, stays."""
+        needed = {known["live"], known["before"]}
+        others = [one for one in known["models"] if one["file"] not in needed]
+        for one in others[:-KEPT]:
+            known["models"].remove(one)
+            (self.folder / one["file"]).unlink(missing_ok=True)
 
     def _read(self) -> dict[str, Any]:
         try:
             known: dict[str, Any] = json.loads(self._path.read_text())
         except FileNotFoundError:
-            return {"live": None, "models": []}
-        return known
+            known = {"models": []}
+        return {"live": None, "before": None} | known
 
-    def _write(self, known: object) -> None:
-        self.folder.mkdir(exist_ok=True)
-        fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps(known, indent=1))
-        fresh.replace(self._path)
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, Any]]:
+        """Read, change, write, one process at a time."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            known = self._read()
+            yield known
+            fresh = self._path.with_suffix(".new")
+            fresh.write_text(json.dumps(known, indent=1))
+            fresh.replace(self._path)
+
+
+def sign(key: bytes, file: str, sha256: str, engine: str) -> str:
+    """The signature of a registry's entry. The engine computes the same: `bot/engine/archive.py`."""
+    return hmac.new(key, f"{file}\n{sha256}\n{engine}".encode(), hashlib.sha256).hexdigest()
 
 
 @cache

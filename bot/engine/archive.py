@@ -7,6 +7,8 @@ and before every swap.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import tarfile
 import zlib
@@ -15,7 +17,7 @@ from typing import Any
 
 from bot.engine.components import NeedsTensorFlow, check_schemas, classes_of
 
-__all__ = ["ArchiveRefused", "check_archive"]
+__all__ = ["ArchiveRefused", "check_archive", "check_digest", "live_archive"]
 
 METADATA = "metadata.json"
 SIZE_LIMIT = 2 * 1024**3  # bytes, unpacked
@@ -54,6 +56,35 @@ def check_archive(path: Path) -> None:
         check_schemas(metadata, path.name)
     except NeedsTensorFlow as error:
         raise ArchiveRefused(str(error)) from error
+
+
+def live_archive(folder: Path, secret: str) -> Path:
+    """The archive that a registry names as the live one (`bot/registry.py` writes it).
+
+    Raises:
+        ArchiveRefused: there is none, its entry is not signed with `secret`, or the file is another one.
+    """
+    try:
+        known = json.loads((folder / "registry.json").read_text(encoding="utf-8"))
+        entry = next(one for one in known["models"] if one["file"] == known["live"])
+        signed = "\n".join((entry["file"], entry["sha256"], entry["engine"]))
+        given = entry["signature"]
+    except (OSError, ValueError, KeyError, StopIteration) as error:
+        raise ArchiveRefused(f"{folder} has no registry with a live model") from error
+    expected = hmac.new(secret.encode(), signed.encode(), hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(expected, given):
+        raise ArchiveRefused(f"{entry['file']} is not signed by this installation")
+    archive = folder / PurePosixPath(entry["file"]).name
+    check_digest(archive, entry["sha256"])
+    return archive
+
+
+def check_digest(archive: Path, sha256: str) -> None:
+    """Raises: ArchiveRefused: the file is missing or is not the one that was meant."""
+    if not archive.is_file():
+        raise ArchiveRefused(f"there is no model file {archive}")
+    if hashlib.sha256(archive.read_bytes()).hexdigest() != sha256:
+        raise ArchiveRefused(f"{archive.name} is not the file that was registered")
 
 
 def _metadata(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from rasa.core.channels.channel import InputChannel, UserMessage
@@ -19,6 +20,7 @@ from sanic.response import HTTPResponse, raw
 
 from bot.engine import turn, wire
 from bot.engine.conversations import Conversations, process_wide
+from bot.engine.swap import Swap
 from bot.engine.turns import Turns
 from bot.engine.wire import EngineError
 
@@ -60,6 +62,7 @@ class ZabotaChannel(InputChannel):
         """The routes. Rasa's own handler is not used: it hides failures."""
         blueprint = Blueprint("zabota_channel")
         turns: dict[str, Turns] = {}
+        swap = Swap()
 
         def turns_of(app: Sanic) -> Turns:
             return turns.setdefault(app.name, Turns(self._conversations, lambda: _processor(app)))
@@ -75,6 +78,11 @@ class ZabotaChannel(InputChannel):
             asked = wire.read_parse(request.body)
             return {"nlu": await turn.parse(asked.text, asked.language, _processor(request.app))}
 
+        async def answer_model(request: Request) -> dict[str, Any]:
+            self._verify(request)
+            path, sha256 = wire.read_model(request.body)
+            return {"model": await swap.load(request.app, Path(path), sha256)}
+
         async def answer_health(request: Request) -> dict[str, Any]:
             agent = getattr(request.app.ctx, "agent", None)
             return {"model": agent.processor.model_filename if agent and agent.is_ready() else None}
@@ -85,6 +93,7 @@ class ZabotaChannel(InputChannel):
 
         blueprint.add_route(_answering(answer_turn), "/turn", methods=["POST"], name="turn")
         blueprint.add_route(_answering(answer_parse), "/parse", methods=["POST"], name="parse")
+        blueprint.add_route(_answering(answer_model), "/model", methods=["POST"], name="model")
         blueprint.add_route(_answering(answer_health), "/health", methods=["GET"], name="health")
         blueprint.listener("before_server_stop")(end)
         return blueprint

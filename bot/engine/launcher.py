@@ -2,7 +2,8 @@
 
 | variable | meaning |
 |---|---|
-| `ZABOTA_ENGINE_MODEL` | path of the model archive; required, and never silently another one |
+| `ZABOTA_ENGINE_MODEL` | path of the model archive, or of the folder of the registry; required |
+| `ZABOTA_MODELS_SECRET` | the registry's entries are signed with it; required for a folder |
 | `ZABOTA_ENGINE_SECRET` | key of the signed channel, at least 16 characters; required |
 | `ZABOTA_ENGINE_PORT` | loopback port, 5005 |
 | `ZABOTA_ENGINE_TOKEN` | token of Rasa's HTTP interface; random when unset |
@@ -73,7 +74,7 @@ class Settings:
         parent_pid = environment.get("ZABOTA_PARENT_PID")
         workdir = environment.get("ZABOTA_ENGINE_WORKDIR")
         return cls(
-            model=Path(_required(environment, "ZABOTA_ENGINE_MODEL")).resolve(),
+            model=_model(environment),
             secret=_secret(environment, "ZABOTA_ENGINE_SECRET"),
             port=_number(environment, "ZABOTA_ENGINE_PORT", 5005),
             token=environment.get("ZABOTA_ENGINE_TOKEN") or secrets.token_urlsafe(32),
@@ -135,12 +136,20 @@ def _build(settings: Settings) -> Any:
     app = configure_app([ZabotaChannel(settings.secret)], None, settings.token, endpoints=endpoints)
     app.config.KEEP_ALIVE_TIMEOUT = KEEP_ALIVE
     app.error_handler.add(PayloadTooLarge, too_large_answer)
-    app.ctx.agent = asyncio.run(load_agent(str(settings.model), endpoints=endpoints))
+
+    def load(model: Path) -> Any:
+        """An agent that is ready to answer; takes a second, and may run beside turns in a thread."""
+        agent = asyncio.run(load_agent(str(model), endpoints=endpoints))
+        if agent.is_ready():
+            # What components load at their first message is loaded now: no customer waits for it.
+            asyncio.run(turn.parse(_FIRST_WORDS, None, agent.processor))
+        return agent
+
+    app.ctx.load = load
+    app.ctx.agent = load(settings.model)
     if not app.ctx.agent.is_ready():
         raise Refused(f"the model {settings.model.name} could not be loaded")
     api.protect(app, settings.token)
-    # What components load at their first message is loaded now: no customer waits for it.
-    asyncio.run(turn.parse(_FIRST_WORDS, None, app.ctx.agent.processor))
     api.settle()
     return app
 
@@ -207,6 +216,19 @@ def _libc(function: str, *arguments: int) -> None:
 
 def _path(cls: type) -> str:
     return f"{cls.__module__}.{cls.__name__}"
+
+
+def _model(environment: Mapping[str, str]) -> Path:
+    """The archive itself, or the live one of a registry, checked."""
+    from bot.engine.archive import ArchiveRefused, live_archive
+
+    path = Path(_required(environment, "ZABOTA_ENGINE_MODEL")).resolve()
+    if not path.is_dir():
+        return path
+    try:
+        return live_archive(path, _secret(environment, "ZABOTA_MODELS_SECRET"))
+    except ArchiveRefused as error:
+        raise Refused(str(error)) from error
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

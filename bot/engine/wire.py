@@ -22,6 +22,7 @@ __all__ = [
     "TurnRequest",
     "bad_request",
     "check_signature",
+    "read_model",
     "read_parse",
     "read_turn",
     "signature",
@@ -113,6 +114,23 @@ def check_signature(secret: str, body: bytes, given: str | None) -> None:
     expected = signature(secret, body).encode()
     if not hmac.compare_digest(expected, (given or "").encode("utf-8", "replace")):
         raise EngineError(401, "bad_signature", "X-Zabota-Signature is missing or does not match the body")
+
+
+def read_model(body: bytes) -> tuple[str, str]:
+    """Parse the body of `POST /model`: path of an archive on this machine, and its SHA-256 in hex.
+
+    Raises:
+        EngineError: 400.
+    """
+    try:
+        asked = json.loads(body)
+    except ValueError:
+        asked = None
+    if not isinstance(asked, dict) or set(asked) != {"file", "sha256"}:
+        raise bad_request('the body must be {"file": …, "sha256": …}')
+    if not all(isinstance(value, str) and value for value in asked.values()):
+        raise bad_request("file and sha256 must be texts")
+    return asked["file"], asked["sha256"]
 
 
 def read_turn(body: bytes) -> TurnRequest:

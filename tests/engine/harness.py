@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -19,17 +18,13 @@ from typing import Any
 import requests
 from aiohttp import web
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "the-channel's-secret"
 TOKEN = "the-token-of-the-http-interface"
 ACTIONS_SECRET = "the-action-server's-secret"
 START_LIMIT = 60.0  # seconds
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -126,7 +121,7 @@ class Engine:
             try:
                 requests.get(f"{self.url}/webhooks/zabota/health", timeout=1)
                 return time.monotonic() - began
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 time.sleep(0.05)
         raise AssertionError("the engine did not start: " + self.log.read_text())
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
 import tarfile
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -141,3 +144,49 @@ def test_a_conversation_can_be_read(engine: Engine, dialogue: Dialogue) -> None:
     address = f"{engine.url}/conversations/{dialogue.conversation_id}/tracker"
     tracker = requests.get(address, params={"token": TOKEN}, timeout=10).json()
     assert tracker["slots"]["language"] == "en"
+
+
+def ask_for_model(engine: Engine, path: Path, sha256: str | None = None) -> requests.Response:
+    digest = sha256 or hashlib.sha256(path.read_bytes()).hexdigest()
+    return engine.ask("model", file=str(path), sha256=digest)
+
+
+def test_the_gateway_swaps_a_model_by_a_signed_request(
+    engine: Engine, dialogue: Dialogue, second: Path
+) -> None:
+    dialogue.say("начни анкету")
+    assert ask_for_model(engine, second).json() == {"model": "second.tar.gz"}
+    assert health(engine) == "second.tar.gz"
+    assert dialogue.texts("1234") == ["Ваше имя?"]
+
+
+def test_turns_go_on_while_a_model_is_loaded(engine: Engine, second: Path) -> None:
+    """The swap runs in a thread: no turn waits for it, and none is lost."""
+    answered: list[float] = []
+    swapped = threading.Event()
+
+    def customer(number: int) -> None:
+        talk = Dialogue(engine, f"during-swap-{number}")
+        while not swapped.is_set():
+            began = time.monotonic()
+            assert talk.texts("привет") == ["Здравствуйте!"]
+            answered.append(time.monotonic() - began)
+
+    with ThreadPoolExecutor(3) as pool:
+        talks = [pool.submit(customer, number) for number in range(3)]
+        began = time.monotonic()
+        assert ask_for_model(engine, second).status_code == 200
+        took = time.monotonic() - began
+        swapped.set()
+        for talk in talks:
+            talk.result()
+    print(f"swap {took:.2f} s, {len(answered)} turns meanwhile, lost 0, longest {max(answered):.3f} s")
+    assert len(answered) > 3
+
+
+def test_a_model_that_is_not_the_registered_one_is_refused(engine: Engine, second: Path) -> None:
+    before = health(engine)
+    response = ask_for_model(engine, second, "0" * 64)
+    assert response.status_code == 400
+    assert "not the file that was registered" in response.json()["error"]["message"]
+    assert health(engine) == before

@@ -15,23 +15,13 @@ from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from bot.engine.nlu import feature_cache
 from bot.engine.nlu.background import background_sentences
-from bot.engine.nlu.dense import DEFAULT_ENCODERS, Dense, dense_features
+from bot.engine.nlu.defaults import classifier_defaults
+from bot.engine.nlu.dense import Dense, dense_features
 from bot.engine.nlu.fingerprint import code_fingerprint
 from bot.engine.nlu.inquiries import find_inquiries
 from bot.engine.nlu.model import IntentModel, Options, Prediction
-
-TALK = [
-    "greet",
-    "goodbye",
-    "thanks",
-    "affirm",
-    "deny",
-    "chitchat",
-    "bot_challenge",
-    "capabilities",
-    "out_of_scope",
-]
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -59,15 +49,7 @@ class IntentClassifier(GraphComponent):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """The training options of `Options`, and what to answer with."""
-        return {
-            **dataclasses.asdict(Options()),
-            "ranking_length": 10,
-            "background": True,  # packaged everyday sentences join the out-of-scope examples
-            "vectors": True,  # Russian word vectors
-            "encoders": dict(DEFAULT_ENCODERS),  # language -> off, auto or a folder
-            "split": 0.6,  # probability each of several inquiries must reach; 1 never splits
-            "talk": list(TALK),  # intents that are no inquiry of their own
-        }
+        return classifier_defaults()
 
     @classmethod
     def create(
@@ -107,6 +89,7 @@ class IntentClassifier(GraphComponent):
             options,
             _dense(self._config),
             background,
+            feature_cache.from_environment(),
         )
         with self._model_storage.write_to(self._resource) as folder:
             self._model.save(folder)

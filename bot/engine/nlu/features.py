@@ -124,10 +124,10 @@ class _Table:
     offset: int
 
 
-_Counted = tuple[np.ndarray, np.ndarray, np.ndarray]  # number of the text, feature, how often it stands there
+Counted = tuple[np.ndarray, np.ndarray, np.ndarray]  # number of the text, feature, how often it stands there
 
 
-def _counted(texts: Sequence[str], blocks: Sequence[Block]) -> list[_Counted]:
+def counted_features(texts: Sequence[str], blocks: Sequence[Block]) -> list[Counted]:
     """The features of many texts, one entry a text and feature, for every block."""
     tokens = [words(clean(t)) for t in texts]
     out = []
@@ -150,10 +150,17 @@ class Vectoriser:
 
     @classmethod
     def fit(
-        cls, texts: Sequence[str], blocks: Sequence[Block] = BLOCKS
+        cls,
+        texts: Sequence[str],
+        blocks: Sequence[Block] = BLOCKS,
+        count: Callable[[Sequence[str], Sequence[Block]], list[Counted]] | None = None,
     ) -> tuple[Vectoriser, sparse.csr_matrix]:
-        """Collect the vocabulary of the training texts; give it, and their matrix [texts, features]."""
-        counted = _counted(texts, blocks)
+        """Collect the vocabulary of the training texts; give it, and their matrix [texts, features].
+
+        Args:
+            count: does what `counted_features` does.
+        """
+        counted = (count or counted_features)(texts, blocks)
         tables = []
         offset = 0
         for block, (_, found, _) in zip(blocks, counted, strict=True):
@@ -165,7 +172,7 @@ class Vectoriser:
         made = cls(tables, blocks)
         return made, made._matrix(counted, len(texts))
 
-    def _matrix(self, counted: Sequence[_Counted], texts: int) -> sparse.csr_matrix:
+    def _matrix(self, counted: Sequence[Counted], texts: int) -> sparse.csr_matrix:
         """What `row` does, for many texts at once."""
         rows, columns, values = [], [], []
         for block, table, (index, ids, counts) in zip(self._blocks, self._tables, counted, strict=True):
@@ -212,7 +219,7 @@ class Vectoriser:
 
     def rows(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """The matrix [texts, features]."""
-        return self._matrix(_counted(texts, self._blocks), len(texts))
+        return self._matrix(counted_features(texts, self._blocks), len(texts))
 
     def span(self, name: str) -> tuple[int, int]:
         """First column of a block and the column after its last."""

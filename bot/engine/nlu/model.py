@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from bot.engine.nlu import training
 from bot.engine.nlu.dense import Dense
+from bot.engine.nlu.feature_cache import FeatureCache
 from bot.engine.nlu.features import Vectoriser
 from bot.engine.nlu.linear import Linear
 from bot.engine.nlu.memory import Memory
@@ -67,9 +68,25 @@ class IntentModel:
         options: Options | None = None,
         dense: Dense | None = None,
         background: Sequence[str] = (),
+        cache: FeatureCache | None = None,
     ) -> IntentModel:
         """Train on examples; those of `out_of_scope` and `background` teach what to reject."""
-        return cls(**training.fit(texts, intents, options or Options(), dense, background), dense=dense)
+        options = options or Options()
+        return cls(**training.fit(texts, intents, options, dense, background, cache), dense=dense)
+
+    def refit(
+        self, texts: Sequence[str], intents: Sequence[str], background: Sequence[str], cache: FeatureCache
+    ) -> IntentModel:
+        """A model of these examples that keeps this one's calibration and rejection.
+
+        Raises:
+            ValueError: the intents are not the same; calibration and rejection would mean nothing.
+        """
+        parts = training.refit(texts, intents, self.options, self.dense, background, cache)
+        if parts["linear"].classes != self.linear.classes:
+            raise ValueError("other intents than the model's: a whole training is needed")
+        report = {**self.report, "examples": len(texts)}
+        return replace(self, **parts, report=report)
 
     def predict(self, text: str, ranking_length: int = 10) -> Prediction:
         """Classify one message."""

@@ -14,8 +14,9 @@ from scipy import sparse
 from bot.engine.nlu import memory as memories
 from bot.engine.nlu import parallel
 from bot.engine.nlu.dense import Dense
+from bot.engine.nlu.feature_cache import FeatureCache
 from bot.engine.nlu.features import BLOCKS, NOVELTY, Vectoriser
-from bot.engine.nlu.linear import calibration_error, fit_linear, fit_temperature, softmax
+from bot.engine.nlu.linear import calibration_error, fit_linear, fit_linear_beside, fit_temperature, softmax
 from bot.engine.nlu.memory import Memory
 from bot.engine.nlu.rejection import fit_rejection, never
 
@@ -104,13 +105,14 @@ def fit(
     options: Any,
     dense: Dense | None,
     background: Sequence[str],
+    cache: FeatureCache | None = None,
 ) -> dict[str, Any]:
     """Everything an `IntentModel` is made of, but the dense features."""
     started = time.perf_counter()
     real = len(texts)
     background = _strangers(background, texts, intents)
     vectoriser, rows = _prepare(
-        [*texts, *background], [*intents, *[OUT_OF_SCOPE] * len(background)], real, dense
+        [*texts, *background], [*intents, *[OUT_OF_SCOPE] * len(background)], real, dense, cache
     )
     splits = _splits(rows, options)
     whole = functools.partial(fit_linear, rows.table, rows.labels, options.cost, options.seed, OUT_OF_SCOPE)
@@ -153,13 +155,39 @@ def _strangers(background: Sequence[str], texts: Sequence[str], intents: Sequenc
     return [b for b, similarity in zip(background, nearest, strict=False) if similarity < TOO_LIKE]
 
 
-def _prepare(texts: list[str], labels: list[str], real: int, dense: Dense | None) -> tuple[Vectoriser, _Rows]:
-    vectoriser, matrix = Vectoriser.fit(texts)
+def refit(
+    texts: Sequence[str],
+    intents: Sequence[str],
+    options: Any,
+    dense: Dense | None,
+    background: Sequence[str],
+    cache: FeatureCache,
+) -> dict[str, Any]:
+    """Vectoriser, machines and memory anew; temperature and rejection are left to a whole training.
+
+    For a few examples more or less. The machines are solved beside one another, so they differ from those
+    of `fit` within the solver's tolerance.
+    """
+    real = len(texts)
+    background = _strangers(background, texts, intents)
+    vectoriser, rows = _prepare(
+        [*texts, *background], [*intents, *[OUT_OF_SCOPE] * len(background)], real, dense, cache
+    )
+    linear = fit_linear_beside(rows.table, rows.labels, options.cost, options.seed, OUT_OF_SCOPE)
+    return {"vectoriser": vectoriser, "linear": linear, "memory": rows.memory(np.arange(real))}
+
+
+def _prepare(
+    texts: list[str], labels: list[str], real: int, dense: Dense | None, cache: FeatureCache | None = None
+) -> tuple[Vectoriser, _Rows]:
+    vectoriser, matrix = Vectoriser.fit(texts, count=cache.counted if cache else None)
     near, table = None, matrix
     if dense is not None:
-        columns = dense(texts)
+        columns = cache.dense(texts, dense) if cache else dense(texts)
         table = sparse.hstack([matrix, sparse.csr_matrix(columns)], format="csr")
         near = columns[:, dense.sentences :] if dense.sentences < dense.width else None
+    if cache:
+        cache.save(texts)
     made_up = np.arange(len(texts)) >= real
     span = vectoriser.span("lemmas")
     named = np.array(labels)

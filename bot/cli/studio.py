@@ -1,0 +1,257 @@
+"""`zabota studio`: what the studio's pages do, for pipelines.
+
+Exit codes: 0 done; 1 it could not be done, the message says why; 3 the gate refuses the model.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bot.registry import Registry, TamperedModel, UnknownModel
+from bot.studio.files import ChangedMeanwhile, Refused, TrainingFiles
+from bot.studio.gate import Outcome
+from bot.studio.inbox import Inbox, Unknown
+from bot.studio.places import Places
+from bot.studio.rollout import NeedsReason, Rollout
+from bot.studio.runs import Busy, Runs, running
+from bot.studio.tables import Run, RunState, Verdict
+from bot.studio.trainer import Trainer
+from core.clock import SystemClock
+from core.db import Database
+from core.settings import Settings
+
+app = typer.Typer(help="Retrain the assistant.", no_args_is_help=True)
+REFUSED = 3
+_T = TypeVar("_T")
+_out, _err = Console(), Console(stderr=True)
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_FIGURES = (
+    "overall",
+    "accuracy",
+    "kept",
+    "macro_f1",
+    "oos_recall",
+    "oos_precision",
+    "ece",
+    "ms_median",
+    "size",
+)
+
+
+@app.command("inbox")
+def show_inbox(
+    measuring: Annotated[
+        bool, typer.Option("--measuring", help="The messages drawn by chance, which only measure.")
+    ] = False,
+    as_json: _Json = False,
+) -> None:
+    """What waits for a decision, similar messages together."""
+
+    async def read(db: Database, settings: Settings) -> list[dict[str, Any]]:
+        async with db.read() as session:
+            found = await Inbox(SystemClock()).groups(session, measuring=measuring)
+        return [
+            {"group": g.id, "size": g.size, "reasons": g.reasons, "suggested": g.suggested, "texts": g.texts}
+            for g in found
+        ]
+
+    groups = _with_db(read)
+    if as_json:
+        typer.echo(json.dumps(groups, ensure_ascii=False, indent=1))
+        return
+    table = Table("group", "messages", "why", "suggested", "for example")
+    for one in groups:
+        suggested = ", ".join(name for name, _ in one["suggested"])
+        table.add_row(
+            str(one["group"]), str(one["size"]), ", ".join(one["reasons"]), suggested, one["texts"][0]
+        )
+    _out.print(table)
+
+
+@app.command()
+def label(
+    group: Annotated[int, typer.Argument(help="Number of a group, from `zabota studio inbox`.")],
+    intent: Annotated[str, typer.Argument(help="An intent, out_of_scope, or ignore.")],
+) -> None:
+    """Decide what the messages of a group mean."""
+
+    async def decide(db: Database, settings: Settings) -> None:
+        known = TrainingFiles(settings.project, Places(settings).lock).intents()
+        verdict = Verdict(intent) if intent in (Verdict.OUT_OF_SCOPE, Verdict.IGNORE) else Verdict.INTENT
+        if verdict is Verdict.INTENT and intent not in known:
+            _fail(f"There is no intent {intent}.")
+        async with db.write() as session:
+            try:
+                await Inbox(SystemClock()).decide(session, group, verdict, intent, None)
+            except Unknown:
+                _fail(f"Nothing of the group {group} waits.")
+
+    _with_db(decide)
+
+
+@app.command("new-intent")
+def new_intent(
+    name: Annotated[str, typer.Argument(help="Latin letters, digits and underscores.")],
+    ru: Annotated[str, typer.Option("--ru", help="The answer in Russian.")],
+    en: Annotated[str, typer.Option("--en", help="The answer in English.")],
+) -> None:
+    """Make an intent that is answered with a text."""
+    settings = Settings()
+    try:
+        TrainingFiles(settings.project, Places(settings).lock).new_intent(name, {"ru": ru, "en": en})
+    except (Refused, ChangedMeanwhile) as why:
+        _fail(f"The intent was not made: {why}.")
+
+
+@app.command()
+def train(as_json: _Json = False) -> None:
+    """Write decisions into the files, train, and compare with the live model. Nothing goes live."""
+
+    async def work(db: Database, settings: Settings) -> Run:
+        try:
+            run_id = await Runs(db, SystemClock(), settings).written_down(None)
+        except Busy:
+            _fail("A training is under way.")
+        trainer = asyncio.create_task(Trainer(db, SystemClock(), settings, run_id).run())
+        columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+        with Progress(*columns, console=_err, transient=True) as progress:
+            task = progress.add_task("start", total=1.0)
+            while not trainer.done():
+                async with db.read() as session:
+                    if (run := await running(session)) is not None:
+                        progress.update(task, description=run.stage, completed=run.share)
+                await asyncio.wait([trainer], timeout=0.3)
+        await trainer
+        async with db.read() as session:
+            return await session.get_one(Run, run_id)
+
+    run = _with_db(work)
+    _show(run, as_json)
+    if run.state is not RunState.DONE:
+        raise typer.Exit(1)
+    if run.comparison and run.comparison["outcome"] == Outcome.WORSE:
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def compare(
+    run: Annotated[int | None, typer.Argument(help="Number of a run; the newest when not given.")] = None,
+    as_json: _Json = False,
+) -> None:
+    """How a trained model compares with the live one."""
+
+    async def read(db: Database, settings: Settings) -> Run | None:
+        async with db.read() as session:
+            if run is not None:
+                return await session.get(Run, run)
+            newest = await Runs(db, SystemClock(), settings).newest(session, 1)
+            return newest[0] if newest else None
+
+    found = _with_db(read)
+    if found is None:
+        _fail("There is no such run.")
+    _show(found, as_json)
+
+
+@app.command()
+def models(as_json: _Json = False) -> None:
+    """The models that can go live."""
+    settings = Settings()
+    registry = Registry(settings.models, settings.models_key)
+    live = registry.live_model()
+    rows = [
+        {"file": one.file, "live": live is not None and one.file == live.file, "trained_at": one.trained_at}
+        for one in registry.models()
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        _out.print(f"{'→' if row['live'] else ' '} {row['file']}  {row['trained_at']}", highlight=False)
+
+
+@app.command()
+def promote(
+    model: Annotated[str, typer.Argument(help="File of the model.")],
+    reason: Annotated[str, typer.Option(help="Why it goes live although the gate refuses it.")] = "",
+) -> None:
+    """Make a model live; running engines take it over within seconds."""
+
+    async def work(db: Database, settings: Settings) -> None:
+        rollout = Rollout(SystemClock(), Registry(settings.models, settings.models_key))
+        try:
+            async with db.write() as session:
+                await rollout.promote(session, model, None, reason)
+        except NeedsReason:
+            _err.print("The gate refuses this model, or it was not compared with the live one. See --reason.")
+            raise typer.Exit(REFUSED) from None
+        except (UnknownModel, TamperedModel) as why:
+            _fail(f"{why}: no such model of this engine, or it was changed.")
+
+    _with_db(work)
+
+
+@app.command()
+def rollback() -> None:
+    """Bring back the model that was live before."""
+
+    async def work(db: Database, settings: Settings) -> str | None:
+        rollout = Rollout(SystemClock(), Registry(settings.models, settings.models_key))
+        async with db.write() as session:
+            done = await rollout.rollback(session, None)
+            return done.model if done else None
+
+    file = _with_db(work)
+    if file is None:
+        _fail("There is no model before this one.")
+    _out.print(f"Live: {file}", highlight=False)
+
+
+def _show(run: Run, as_json: bool) -> None:
+    if as_json:
+        about = {
+            "run": run.id,
+            "state": run.state,
+            "model": run.model,
+            "live": run.live,
+            "origin": run.origin,
+        }
+        whole = {**about, "log": run.log, "comparison": run.comparison}
+        typer.echo(json.dumps(whole, ensure_ascii=False))
+        return
+    _out.print(run.log.strip(), markup=False, highlight=False)
+    facts = run.comparison
+    if not facts:
+        return
+    table = Table("figure", "live", "new")
+    for name in _FIGURES:
+        table.add_row(name, str(facts["live"][name]), str(facts["new"][name]))
+    _out.print(table)
+    for one in facts["changed"][:20]:
+        sign = "+" if one["right"] else "-"
+        _out.print(f"{sign} «{one['text']}» {one['truth']}: {one['live']} → {one['new']}", markup=False)
+    reasons = f" ({', '.join(facts['reasons'])})" if facts["reasons"] else ""
+    _out.print(f"{facts['outcome']}{reasons}: +{facts['gained']} -{facts['lost']}, p = {facts['p']}")
+
+
+def _with_db(work: Callable[[Database, Settings], Awaitable[_T]]) -> _T:
+    async def run() -> _T:
+        settings = Settings()
+        db = Database(settings.db_url)
+        try:
+            return await work(db, settings)
+        finally:
+            await db.close()
+
+    return asyncio.run(run())
+
+
+def _fail(message: str) -> NoReturn:
+    _err.print(message, style="red", markup=False)
+    raise typer.Exit(1)

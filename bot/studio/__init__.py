@@ -1,0 +1,1 @@
+"""Retraining by people who know the business: inbox, data, training, gate, promotion."""

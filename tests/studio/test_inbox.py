@@ -1,0 +1,136 @@
+"""What customers wrote comes to the administrator: redacted, grouped, and once."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import delete, func, select
+
+from bot.gateway.tables import Inbox as Arrived
+from bot.studio.collecting import drawn
+from bot.studio.inbox import NotACustomersMessage, Unknown, correct
+from bot.studio.tables import Decision, Reason, Sample, Verdict
+from core.audit.tables import AuditRecord
+from crm_bridge.models import Message
+from tests.studio.conftest import ANNA, VERA, Town
+
+
+async def test_what_was_rejected_waits_without_personal_data(town: Town) -> None:
+    await town.says("Марина Лебедева, сколько стоит гравировка? +79161234567")
+    await town.says("где мой заказ", intent="track_order", ranking=(("track_order", 0.97), ("greet", 0.01)))
+    await town.collector.look()
+    async with town.db.read() as session:
+        (group,) = await town.inbox.groups(session)
+    assert group.texts == ["Имя Имя, сколько стоит гравировка? +7 900 000-00-00"]
+    assert group.reasons == [Reason.REJECTED]
+    assert group.suggested == [("track_order", 0.4)]
+
+
+async def test_an_uncertain_guess_waits_too(town: Town) -> None:
+    await town.says("что с ним", intent="track_order", ranking=(("track_order", 0.51), ("track_refund", 0.4)))
+    await town.collector.look()
+    async with town.db.read() as session:
+        (group,) = await town.inbox.groups(session)
+    assert group.reasons == [Reason.UNSURE]
+
+
+async def test_a_look_takes_each_message_once_and_waits_for_those_being_answered(town: Town) -> None:
+    await town.says("делаете гравировку?")
+    unanswered = await town.says("можно выгравировать имя?", done=False)
+    assert await town.collector.look() == 1
+    assert await town.collector.look() == 0
+    town.clock.advance(timedelta(minutes=2))  # the engine never came back to it
+    assert await town.collector.look() == 1
+    async with town.db.read() as session:
+        kept = list(await session.scalars(select(Sample.message_id)))
+    assert unanswered not in kept
+    assert len(kept) == 1
+
+
+async def test_variants_of_one_question_are_one_decision(town: Town) -> None:
+    for n, text in enumerate(
+        ["сколько стоит гравировка", "Сколько будет стоить гравировка?", "а гравировка сколько стоит",
+         "сколько стоит гравировка на кольце", "посоветуйте стихи про осень"]
+    ):  # fmt: skip
+        await town.says(text, who=f"guest{n}")
+    await town.collector.look()
+    async with town.db.read() as session:
+        groups = await town.inbox.groups(session)
+    assert [group.size for group in groups] == [4, 1]
+
+
+async def test_asking_for_a_person_right_after_accuses_the_message_before(town: Town) -> None:
+    sure = (("payment_methods", 0.95), ("greet", 0.01))
+    await town.says("рассрочка от банка партнёра", intent="payment_methods", ranking=sure)
+    await town.says("позовите человека", intent="human_agent", ranking=(("human_agent", 0.99),))
+    await town.says("хочу странного", who="another", actions=["action_clarify"])
+    await town.says("", who="another", intent="human_agent", ranking=(), press={"intent": "human_agent"})
+    await town.collector.look()
+    async with town.db.read() as session:
+        rows = await session.execute(select(Sample.text, Sample.reason).order_by(Sample.id))
+        found = {row[0]: row[1] for row in rows}
+    assert found == {
+        "рассрочка от банка партнёра": Reason.ESCALATED,
+        "хочу странного": Reason.NOTHING_FITS,
+    }
+
+
+async def test_an_agents_correction_leads_the_suggestions_and_awaits_an_administrator(town: Town) -> None:
+    wrong = await town.says("верните за диван", intent="track_order", ranking=(("track_order", 0.9),))
+    async with town.db.write() as session:
+        await correct(session, wrong, "return_item", ANNA)
+        await correct(session, wrong, "track_refund", ANNA)  # she thought again
+    await town.collector.look()
+    async with town.db.read() as session:
+        (group,) = await town.inbox.groups(session)
+        assert group.suggested == [("track_refund", None), ("track_order", 0.9)]
+        assert group.reasons == [Reason.CORRECTED]
+        with pytest.raises(NotACustomersMessage):
+            await correct(session, "m999999", "return_item", ANNA)
+
+
+async def test_a_decision_covers_the_group_is_recorded_and_can_be_undone(town: Town) -> None:
+    for who in "abc":
+        await town.says("делаете гравировку?", who=who)
+    await town.collector.look()
+    async with town.db.write() as session:
+        (group,) = await town.inbox.groups(session)
+        decision = await town.inbox.decide(session, group.id, Verdict.INTENT, "engraving", VERA)
+    async with town.db.write() as session:
+        assert await town.inbox.waiting(session) == 0
+        assert [(d.intent, n) for d, n, _ in await town.inbox.decisions(session)] == [("engraving", 3)]
+        with pytest.raises(Unknown):  # a second administrator was slower
+            await town.inbox.decide(session, group.id, Verdict.IGNORE, None, VERA)
+    async with town.db.write() as session:
+        await town.inbox.undo(session, decision.id, VERA)
+    async with town.db.read() as session:
+        assert await town.inbox.waiting(session) == 3
+        kept = await session.get_one(Decision, decision.id)
+        assert (kept.staff_id, kept.undone_by) == (VERA.id, VERA.id)
+        actions = list(await session.scalars(select(AuditRecord.action).order_by(AuditRecord.id)))
+    assert actions == ["sample intent", "decision undone"]
+
+
+async def test_chance_draws_about_one_message_in_fifty_whatever_it_is(town: Town) -> None:
+    share = sum(drawn(f"m{n}") for n in range(20_000)) / 20_000
+    assert 0.017 < share < 0.023
+    number = next(n for n in range(1, 1000) if drawn(f"m{n}"))
+    asked = await town.says("спасибо", intent="thanks", ranking=(("thanks", 0.99),))
+    async with town.db.write() as session:  # the same message under a number that is drawn
+        (row,) = await session.scalars(select(Message).where(Message.id == asked))
+        arrived = await session.scalar(select(Arrived))
+        assert arrived
+        row.id, arrived.id = f"m{number}", number
+    await town.collector.look()
+    async with town.db.read() as session:
+        assert await town.inbox.groups(session) == []
+        (measured,) = await town.inbox.groups(session, measuring=True)
+    assert measured.texts == ["спасибо"]
+
+
+async def test_erasing_a_message_erases_its_sample(town: Town) -> None:
+    asked = await town.says("делаете гравировку?")
+    await town.collector.look()
+    async with town.db.write() as session:
+        await session.execute(delete(Message).where(Message.id == asked))
+    async with town.db.read() as session:
+        assert await session.scalar(select(func.count()).select_from(Sample)) == 0
