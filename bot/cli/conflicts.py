@@ -93,7 +93,8 @@ def decide(
 def _table(found: list[ConflictView], zone: ZoneInfo) -> Table:
     table = Table("no.", "when", "account", "customer", "field", "ours", "theirs", "why", "decided")
     for each in found:
-        row = (str(each.id), _when(each.at, zone), each.account, str(each.customer_id), each.field)
+        whose = str(each.customer_id) + (f", ticket {each.ticket_id}" if each.ticket_id else "")
+        row = (str(each.id), _when(each.at, zone), each.account, whose, each.field)
         table.add_row(*row, each.ours, each.theirs, each.why.value.replace("_", " "), _decided(each, zone))
     return table
 

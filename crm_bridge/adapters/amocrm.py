@@ -16,8 +16,12 @@ from crm_bridge.adapters.errors import Forged, NotFound
 from crm_bridge.adapters.http import CrmHttp
 from crm_bridge.adapters.reading import Json
 from crm_bridge.adapters.values import (
+    CLOSED,
+    OPEN,
     Capabilities,
+    Case,
     Change,
+    Comment,
     Contact,
     Deal,
     Field,
@@ -33,7 +37,8 @@ from crm_bridge.adapters.window import Window
 
 PAGE = 250  # the largest
 TASK_TIME = timedelta(days=1)  # a task must say until when
-_PATHS = {Kind.CONTACT: "contacts", Kind.DEAL: "leads"}
+DONE = "✓"  # the result of a task that was done here
+_PATHS = {Kind.CONTACT: "contacts", Kind.DEAL: "leads", Kind.TICKET: "tasks"}
 _NAMES = {Field.GIVEN_NAME: "first_name", Field.FAMILY_NAME: "last_name"}
 _MULTI = {Field.PHONE: "PHONE", Field.EMAIL: "EMAIL"}
 _EVENT = re.compile(r"(contacts|leads)\[(?:add|update|delete|restore|status)\]\[\d+\]\[id\]")
@@ -42,7 +47,9 @@ _EVENT = re.compile(r"(contacts|leads)\[(?:add|update|delete|restore|status)\]\[
 class AmoCrm:
     """One account. Deals carry no currency: it is the account's, so it is configured."""
 
-    capabilities = Capabilities(frozenset({*_NAMES, *_MULTI}))
+    capabilities = Capabilities(
+        frozenset({*_NAMES, *_MULTI}), frozenset({Field.TICKET_STATE}), frozenset(Kind)
+    )
 
     def __init__(self, http: CrmHttp, clock: Clock, webhook_secret: str, currency: str = "RUB") -> None:
         self._http = http
@@ -104,9 +111,10 @@ class AmoCrm:
             "filter[updated_at][from]": str(int(window.start.timestamp())),
             "order[updated_at]": "asc",
         }
+        if kind is Kind.TICKET:
+            params["filter[entity_type]"] = "contacts"
         records, at = await self._many(_PATHS[kind], params)
-        read = _contact if kind is Kind.CONTACT else self._deal
-        changes = tuple(Change(kind, read(record)) for record in records)
+        changes = tuple(Change(kind, self._read(kind, record)) for record in records)
         return Page(changes, window.after(changes, PAGE), at)
 
     async def get_order(self, remote_id: str) -> Deal:
@@ -131,6 +139,21 @@ class AmoCrm:
         answer = await self._http.call(Request("POST", "api/v4/tasks", body=[task]))
         return reading.identifier(_first(answer.data, "tasks"))
 
+    def project_ticket(self, values: Values, key: str) -> Values:
+        return {field: value for field, value in values.items() if field in self.capabilities.ticket_fields}
+
+    async def get_ticket(self, remote_id: str) -> Case:
+        return _case(await self._one("tasks", remote_id))
+
+    async def update_ticket(self, case: Case, values: Values) -> Case:
+        """A task is done with a result: without one, an account may refuse to complete it."""
+        done = values[Field.TICKET_STATE] == CLOSED
+        change: Json = {"id": int(case.remote_id), "is_completed": done}
+        if done:
+            change["result"] = {"text": DONE}
+        await self._http.call(Request("PATCH", "api/v4/tasks", body=[change]), repeatable=True)
+        return await self.get_ticket(case.remote_id)
+
     async def append_note(self, note: Note) -> str:
         path = f"{_PATHS[note.kind]}/{int(note.remote_id)}/notes"
         notes, _ = await self._many(path, {"order[id]": "desc", "limit": str(PAGE)})
@@ -146,6 +169,14 @@ class AmoCrm:
         answer = await self._http.call(Request("POST", f"api/v4/{_PATHS[note.kind]}/notes", body=[body]))
         return reading.identifier(_first(answer.data, "notes"))
 
+    async def list_notes(self, kind: Kind, remote_id: str) -> tuple[Comment, ...]:
+        """The newest page of what people wrote beside a contact. A task has no notes of its own."""
+        if kind is Kind.TICKET or not remote_id.isascii() or not remote_id.isdigit():
+            return ()
+        asked = {"filter[note_type]": "common", "order[id]": "desc", "limit": str(PAGE)}
+        notes, _ = await self._many(f"{_PATHS[kind]}/{remote_id}/notes", asked)
+        return tuple(_note(note) for note in notes)
+
     def verify_webhook(self, received: Received) -> tuple[WebhookHint, ...]:
         if not self._secret or not hmac.compare_digest(received.secret.encode(), self._secret.encode()):
             raise Forged("wrong address")
@@ -156,6 +187,11 @@ class AmoCrm:
                 kind = Kind.CONTACT if found[1] == "contacts" else Kind.DEAL
                 hints.append(WebhookHint(kind, value))
         return tuple(hints)
+
+    def _read(self, kind: Kind, record: Json) -> Contact | Deal | Case:
+        if kind is Kind.CONTACT:
+            return _contact(record)
+        return self._deal(record) if kind is Kind.DEAL else _case(record)
 
     def _deal(self, record: Json) -> Deal:
         contacts = _embedded(record, "contacts")
@@ -168,6 +204,25 @@ class AmoCrm:
             reading.identifier(main) if main else None,
             reading.moment(record.get("updated_at")),
         )
+
+
+def _case(record: Json) -> Case:
+    said = reading.text(record.get("text"))
+    return Case(
+        reading.identifier(record),
+        reading.key_in(said),
+        reading.text(record.get("entity_id")) or None,
+        {Field.TICKET_STATE: CLOSED if record.get("is_completed") is True else OPEN},
+        said,
+        reading.moment(record.get("updated_at")),
+    )
+
+
+def _note(record: Json) -> Comment:
+    params = record.get("params")
+    said = reading.text(params.get("text")) if isinstance(params, dict) else ""
+    made = reading.moment(record.get("created_at"))
+    return Comment(reading.identifier(record), reading.key_in(said), said, "", made)
 
 
 def _embedded(record: Json, name: str) -> list[Json]:

@@ -3,7 +3,7 @@
 Only `crm.item.*` for records: `crm.contact.*`, `crm.deal.*` and `crm.activity.add` are deprecated. A ticket
 is a to-do (`crm.activity.todo.add`) beside the contact, a note a comment in the time line. An incoming
 webhook has its secret in the address; an application sends its token in the body. Every method is a POST,
-reading ones too.
+reading ones too. No method that is still developed completes a to-do, so tickets only go there.
 """
 
 import hmac
@@ -23,10 +23,13 @@ from crm_bridge.adapters.errors import (
     Refused,
 )
 from crm_bridge.adapters.http import DEFAULT_WAIT, Answer, CrmHttp, classify
+from crm_bridge.adapters.one_way import OneWayTickets
 from crm_bridge.adapters.reading import Json
 from crm_bridge.adapters.values import (
+    PERSON_FIELDS,
     Capabilities,
     Change,
+    Comment,
     Contact,
     Deal,
     Field,
@@ -71,10 +74,10 @@ def _until_reset(answer: Answer) -> timedelta:
     return max(reset - answer.at, DEFAULT_WAIT) if reset else timedelta(minutes=1)
 
 
-class Bitrix24:
+class Bitrix24(OneWayTickets):
     """One portal."""
 
-    capabilities = Capabilities(frozenset(Field))
+    capabilities = Capabilities(PERSON_FIELDS)
 
     def __init__(self, http: CrmHttp, clock: Clock, application_token: str, responsible_id: int) -> None:
         """`responsible_id` is the employee who gets the to-dos."""
@@ -196,6 +199,18 @@ class Bitrix24:
         result, _ = await self._call("crm.timeline.comment.add", {"fields": fields}, reads=False)
         return reading.text(result)
 
+    async def list_notes(self, kind: Kind, remote_id: str) -> tuple[Comment, ...]:
+        """The newest page of comments in the time line of a contact. A to-do has none."""
+        if kind is Kind.TICKET:
+            return ()
+        body = {
+            "filter": {"ENTITY_ID": _number(remote_id), "ENTITY_TYPE": kind.value},
+            "select": ["ID", "COMMENT", "CREATED", "AUTHOR_ID"],
+            "order": {"ID": "DESC"},
+        }
+        result, _ = await self._call("crm.timeline.comment.list", body)
+        return tuple(_note(record) for record in reading.as_records(result))
+
     def verify_webhook(self, received: Received) -> tuple[WebhookHint, ...]:
         """There is no signature: the application token in the form is compared."""
         posted = reading.form(received.body)
@@ -241,6 +256,12 @@ def _fields(values: Values, held: Json) -> Json:
         elif values[field]:
             communications.append({"typeId": kind, "valueType": "WORK", "value": values[field]})
     return {**fields, "fm": communications} if communications else fields
+
+
+def _note(record: Json) -> Comment:
+    said = reading.text(record.get("COMMENT"))
+    made = reading.moment(record.get("CREATED"))
+    return Comment(reading.identifier(record, "ID"), reading.key_in(said), said, "", made)
 
 
 def _deal(item: Json) -> Deal:

@@ -8,6 +8,7 @@ roubles: deals without a currency are in the one that the account names. It dema
 import hashlib
 import hmac
 import json
+import re
 from datetime import datetime
 from typing import Any
 
@@ -17,9 +18,13 @@ from crm_bridge.adapters.errors import Conflict, CrmError, Forged, NotFound, Ref
 from crm_bridge.adapters.http import Answer, CrmHttp, classify
 from crm_bridge.adapters.reading import Json
 from crm_bridge.adapters.values import (
+    CLOSED,
+    OPEN,
+    TICKET_FIELDS,
     Capabilities,
     Case,
     Change,
+    Comment,
     Contact,
     Deal,
     Field,
@@ -37,8 +42,13 @@ CASE_NAME = 64  # characters of a case's name, the sign included
 COMMENT = 10_000  # characters of a comment, the sign included
 NO_NAME = "—"  # stands where a person's name is not known: an empty one is refused
 UNFINISHED = frozenset({"New", "Assigned", "Pending"})  # states of a case that somebody still sees to
+_OWN = re.compile(r".+-t[0-9]+")  # the key of a ticket of ours
+_STATES = {OPEN: "New", CLOSED: "Closed"}
+_PRIORITIES = {"low": "Low", "normal": "Normal", "high": "High"}
+_KNOWN = {name: ours for ours, name in _PRIORITIES.items()} | {"": "normal"}  # «Urgent» is high, too
 _PATHS = {Kind.CONTACT: "api/contacts/", Kind.DEAL: "api/opportunities/", Kind.TICKET: "api/cases/"}
-_INSIDE = {Kind.CONTACT: "contact_obj", Kind.DEAL: "opportunity_obj"}
+_INSIDE = {Kind.CONTACT: "contact_obj", Kind.DEAL: "opportunity_obj", Kind.TICKET: "cases_obj"}
+_SEEN = {Kind.TICKET: {"show_merged": "true"}}  # one that was merged into another is closed, not gone
 _LISTED = {  # where a list has its rows, and how many there are
     Kind.CONTACT: ("results", "count"),
     Kind.DEAL: ("opportunities", "opportunities_count"),
@@ -66,7 +76,7 @@ def classify_bottle(answer: Answer) -> CrmError | None:
 class BottleCrm:
     """One organisation."""
 
-    capabilities = Capabilities(frozenset(_NAMES), frozenset(Kind), modified_since=False)
+    capabilities = Capabilities(frozenset(_NAMES), TICKET_FIELDS, frozenset(Kind), modified_since=False)
 
     def __init__(self, http: CrmHttp, webhook_secret: str, currency: str = "") -> None:
         """`currency` is that of deals which have none of their own; without it their sums are not known."""
@@ -82,7 +92,7 @@ class BottleCrm:
         return reading.as_record(answer.data), answer.at
 
     async def _detail(self, kind: Kind, remote_id: str) -> Json:
-        record, _ = await self._get(f"{_PATHS[kind]}{_safe(remote_id)}/")
+        record, _ = await self._get(f"{_PATHS[kind]}{_safe(remote_id)}/", _SEEN.get(kind))
         return record
 
     async def get_contact(self, remote_id: str) -> Contact:
@@ -117,7 +127,7 @@ class BottleCrm:
 
     async def list_changed(self, kind: Kind, since: datetime | None, cursor: str | None) -> Page:
         offset = int(cursor or 0)
-        asked = {"limit": str(PAGE), "offset": str(offset), "slim": "true"}
+        asked = {"limit": str(PAGE), "offset": str(offset), "slim": "true"} | _SEEN.get(kind, {})
         listed, at = await self._get(_PATHS[kind], asked)
         rows, count = _LISTED[kind]
         records = reading.as_records(listed.get(rows))
@@ -134,21 +144,44 @@ class BottleCrm:
         return self._deal(reading.as_record(detail.get(_INSIDE[Kind.DEAL])))
 
     async def create_ticket(self, ticket: Ticket) -> str:
-        sign = reading.mark(ticket.key)
-        asked = {"name": sign, "slim": "true", "show_merged": "true", "include_deleted": "true"}
+        asked = {"name": reading.mark(ticket.key), "slim": "true", "include_deleted": "true"}
+        asked |= _SEEN[Kind.TICKET]
         listed, _ = await self._get("api/cases/", asked)
         made = reading.find_marked(reading.as_records(listed.get("cases")), ticket.key, "name")
         if made is not None:
             return made
         body = {
-            "name": f"{ticket.subject[: CASE_NAME - len(sign) - 1]} {sign}",
-            "status": "New",
+            "name": _name(ticket.subject, ticket.key),
+            "status": _STATES[OPEN],
             "priority": "Normal",
             "description": ticket.text,
             "contacts": [ticket.contact_id],
         }
         answer = await self._http.call(Request("POST", "api/cases/", body=body))
         return reading.identifier(reading.as_record(answer.data))
+
+    def project_ticket(self, values: Values, key: str) -> Values:
+        """A long subject is cut; blanks are as they come back."""
+        shown = dict(values)
+        if Field.TICKET_SUBJECT in shown:
+            shown[Field.TICKET_SUBJECT] = _subject(_name(shown[Field.TICKET_SUBJECT], key), key)
+        return shown
+
+    async def get_ticket(self, remote_id: str) -> Case:
+        detail = await self._detail(Kind.TICKET, remote_id)
+        return _case(reading.as_record(detail.get(_INSIDE[Kind.TICKET])))
+
+    async def update_ticket(self, case: Case, values: Values) -> Case:
+        body: Json = {}
+        if Field.TICKET_STATE in values:
+            body["status"] = _STATES[values[Field.TICKET_STATE]]
+        if Field.TICKET_PRIORITY in values:
+            body["priority"] = _PRIORITIES[values[Field.TICKET_PRIORITY]]
+        if Field.TICKET_SUBJECT in values:
+            body["name"] = _name(values[Field.TICKET_SUBJECT], case.key)
+        request = Request("PATCH", f"{_PATHS[Kind.TICKET]}{_safe(case.remote_id)}/", body=body)
+        await self._http.call(request, repeatable=True)
+        return await self.get_ticket(case.remote_id)
 
     async def append_note(self, note: Note) -> str:
         detail = await self._detail(note.kind, note.remote_id)
@@ -160,6 +193,12 @@ class BottleCrm:
         path = f"{_PATHS[note.kind]}{_safe(note.remote_id)}/"
         answer = await self._http.call(Request("POST", path, body=body))
         return _comment(reading.as_record(answer.data), note.key) or ""
+
+    async def list_notes(self, kind: Kind, remote_id: str) -> tuple[Comment, ...]:
+        """All of them: they stand in the record. A case keeps what only colleagues see apart."""
+        detail = await self._detail(kind, remote_id)
+        both = [*(detail.get("comments") or []), *(detail.get("internal_notes") or [])]
+        return tuple(_note(record) for record in reading.as_records(both))
 
     def verify_webhook(self, received: Received) -> tuple[WebhookHint, ...]:
         """`X-BottleCRM-Signature: t=<unix>,v1=<hex HMAC-SHA256 of "<unix>.<body>">`.
@@ -196,12 +235,13 @@ class BottleCrm:
 
 
 def _hints(said: Any) -> tuple[WebhookHint, ...]:
-    """`{"event": "contact.updated", "data": {"id": …}}`."""
+    """`{"event": "contact.updated", "data": {"id": …}}`; a comment names its ticket in `ticket_id`."""
     if not isinstance(said, dict) or not isinstance(said.get("data"), dict):
         return ()
-    kinds = {"contact": Kind.CONTACT, "deal": Kind.DEAL, "opportunity": Kind.DEAL}
-    kind = kinds.get(reading.text(said.get("event")).partition(".")[0])
-    remote_id = reading.text(said["data"].get("id"))
+    event = reading.text(said.get("event"))
+    kinds = {"contact": Kind.CONTACT, "deal": Kind.DEAL, "ticket": Kind.TICKET}
+    kind = kinds.get(event.partition(".")[0])
+    remote_id = reading.text(said["data"].get("ticket_id" if event == "ticket.comment_added" else "id"))
     return (WebhookHint(kind, remote_id),) if kind and remote_id else ()
 
 
@@ -225,13 +265,42 @@ def _contact(record: Json) -> Contact:
 
 def _case(record: Json) -> Case:
     name = reading.text(record.get("name"))
-    return Case(
+    key = reading.key_in(name)
+    is_open = reading.text(record.get("status")) in UNFINISHED
+    values = {
+        Field.TICKET_STATE: OPEN if is_open else CLOSED,
+        Field.TICKET_PRIORITY: _KNOWN.get(reading.text(record.get("priority")), "high"),
+        Field.TICKET_SUBJECT: _subject(name, key),
+    }
+    text = reading.text(record.get("description"))
+    return Case(reading.identifier(record), key, _whose(record), values, text)
+
+
+def _sign(key: str) -> str:
+    """What the name of a case ends with that was made for a ticket of ours. «[urgent]» is no such sign."""
+    return f" {reading.mark(key)}" if _OWN.fullmatch(key) else ""
+
+
+def _name(subject: str, key: str) -> str:
+    """The name of a case: short, and with its sign."""
+    sign = _sign(key)
+    return f"{subject[: CASE_NAME - len(sign)]}{sign}"
+
+
+def _subject(name: str, key: str) -> str:
+    return name.removesuffix(_sign(key)).strip()
+
+
+def _note(record: Json) -> Comment:
+    said = reading.text(record.get("comment"))
+    author = record.get("commented_by")
+    user = author.get("user_details") if isinstance(author, dict) else None
+    return Comment(
         reading.identifier(record),
-        reading.key_in(name),
-        _whose(record),
-        name,
-        reading.text(record.get("description")),
-        reading.text(record.get("status")) in UNFINISHED,
+        reading.key_in(said),
+        said,
+        reading.text(user.get("email")) if isinstance(user, dict) else "",
+        reading.moment(record.get("commented_on")),
     )
 
 

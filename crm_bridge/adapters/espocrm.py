@@ -17,8 +17,13 @@ from crm_bridge.adapters.errors import Forged
 from crm_bridge.adapters.http import CrmHttp
 from crm_bridge.adapters.reading import Json
 from crm_bridge.adapters.values import (
+    CLOSED,
+    OPEN,
+    TICKET_FIELDS,
     Capabilities,
+    Case,
     Change,
+    Comment,
     Contact,
     Deal,
     Field,
@@ -33,7 +38,11 @@ from crm_bridge.adapters.values import (
 from crm_bridge.adapters.window import Window
 
 PAGE = 200  # the largest
-_ENTITIES = {Kind.CONTACT: "Contact", Kind.DEAL: "Opportunity"}
+_ENTITIES = {Kind.CONTACT: "Contact", Kind.DEAL: "Opportunity", Kind.TICKET: "Case"}
+DONE = frozenset({"Closed", "Rejected", "Duplicate"})  # states of a case that nobody sees to any more
+_STATES = {OPEN: "New", CLOSED: "Closed"}
+_PRIORITIES = {"low": "Low", "normal": "Normal", "high": "High"}
+_KNOWN = {name: ours for ours, name in _PRIORITIES.items()} | {"": "normal"}  # «Urgent» is high, too
 _NAMES = {
     Field.GIVEN_NAME: "firstName",
     Field.FAMILY_NAME: "lastName",
@@ -43,13 +52,14 @@ _NAMES = {
 _COLUMNS = {
     Kind.CONTACT: ["id", *_NAMES.values(), "modifiedAt"],
     Kind.DEAL: ["id", "name", "stage", "amount", "amountCurrency", "contactId", "modifiedAt"],
+    Kind.TICKET: ["id", "name", "status", "priority", "description", "contactId", "modifiedAt"],
 }
 
 
 class EspoCrm:
     """One site."""
 
-    capabilities = Capabilities(frozenset(_NAMES))
+    capabilities = Capabilities(frozenset(_NAMES), TICKET_FIELDS, frozenset(Kind))
 
     def __init__(self, http: CrmHttp, webhook_secrets: Mapping[str, str]) -> None:
         """`webhook_secrets`: the secretKey of every webhook, by its id, as EspoCRM gave them."""
@@ -99,8 +109,7 @@ class EspoCrm:
             select=_COLUMNS[kind],
             where=[{"type": "greaterThanOrEquals", "attribute": "modifiedAt", "value": start}],
         )
-        read = _contact if kind is Kind.CONTACT else _deal
-        changes = tuple(Change(kind, read(record)) for record in records)
+        changes = tuple(Change(kind, _read(kind, record)) for record in records)
         return Page(changes, window.after(changes, PAGE), at)
 
     async def get_order(self, remote_id: str) -> Deal:
@@ -123,6 +132,22 @@ class EspoCrm:
         }
         return reading.identifier(await self._record("POST", "Case", body))
 
+    def project_ticket(self, values: Values, key: str) -> Values:
+        return {field: reading.text(value) for field, value in values.items()}
+
+    async def get_ticket(self, remote_id: str) -> Case:
+        return _case(await self._record("GET", f"Case/{_safe(remote_id)}"))
+
+    async def update_ticket(self, case: Case, values: Values) -> Case:
+        body: Json = {}
+        if Field.TICKET_STATE in values:
+            body["status"] = _STATES[values[Field.TICKET_STATE]]
+        if Field.TICKET_PRIORITY in values:
+            body["priority"] = _PRIORITIES[values[Field.TICKET_PRIORITY]]
+        if Field.TICKET_SUBJECT in values:
+            body["name"] = values[Field.TICKET_SUBJECT]
+        return _case(await self._record("PUT", f"Case/{_safe(case.remote_id)}", body))
+
     async def append_note(self, note: Note) -> str:
         made = await self._made("Note", "post", note.key)
         if made is not None:
@@ -134,6 +159,19 @@ class EspoCrm:
             "post": reading.marked(note.text, note.key),
         }
         return reading.identifier(await self._record("POST", "Note", body))
+
+    async def list_notes(self, kind: Kind, remote_id: str) -> tuple[Comment, ...]:
+        """The newest page of what people posted in the stream of a record."""
+        about = {"type": "Post", "parentType": _ENTITIES[kind], "parentId": _safe(remote_id)}
+        records, _ = await self._search(
+            "Note",
+            maxSize=PAGE,
+            orderBy="createdAt",
+            order="desc",
+            select=["id", "post", "createdByName", "createdAt"],
+            where=[{"type": "equals", "attribute": name, "value": value} for name, value in about.items()],
+        )
+        return tuple(_note(record) for record in records)
 
     def verify_webhook(self, received: Received) -> tuple[WebhookHint, ...]:
         """`Signature: base64("<webhook id>:<hex HMAC-SHA256 of the body>")`. The records carry no event name,
@@ -167,6 +205,35 @@ def _safe(remote_id: str) -> str:
 def _contact(record: Json) -> Contact:
     values = {field: reading.normal(field, record.get(name)) for field, name in _NAMES.items()}
     return Contact(reading.identifier(record), values, reading.moment(record.get("modifiedAt")))
+
+
+def _read(kind: Kind, record: Json) -> Contact | Deal | Case:
+    if kind is Kind.CONTACT:
+        return _contact(record)
+    return _deal(record) if kind is Kind.DEAL else _case(record)
+
+
+def _case(record: Json) -> Case:
+    said = reading.text(record.get("description"))
+    values = {
+        Field.TICKET_STATE: CLOSED if reading.text(record.get("status")) in DONE else OPEN,
+        Field.TICKET_PRIORITY: _KNOWN.get(reading.text(record.get("priority")), "high"),
+        Field.TICKET_SUBJECT: reading.text(record.get("name")),
+    }
+    contact_id = reading.text(record.get("contactId")) or None
+    changed = reading.moment(record.get("modifiedAt"))
+    return Case(reading.identifier(record), reading.key_in(said), contact_id, values, said, changed)
+
+
+def _note(record: Json) -> Comment:
+    said = reading.text(record.get("post"))
+    return Comment(
+        reading.identifier(record),
+        reading.key_in(said),
+        said,
+        reading.text(record.get("createdByName")),
+        reading.moment(record.get("createdAt")),
+    )
 
 
 def _deal(record: Json) -> Deal:

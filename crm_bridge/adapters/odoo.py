@@ -2,7 +2,8 @@
 
 `POST /json/2/<model>/<method>`; every call is one transaction. A person has one name, without parts. Times
 are UTC without a zone; an empty field is `false`. A ticket is a record of `helpdesk.ticket` or, without the
-Enterprise edition, of `project.task`; an order a `sale.order`.
+Enterprise edition, of `project.task`; an order a `sale.order`. Where a ticket stands is a stage that every
+company names itself, so tickets only go there. What people write in the chatter is HTML.
 """
 
 import hmac
@@ -15,10 +16,12 @@ from crm_bridge.adapters import reading
 from crm_bridge.adapters.auth import Request
 from crm_bridge.adapters.errors import Forged, NotFound
 from crm_bridge.adapters.http import CrmHttp
+from crm_bridge.adapters.one_way import OneWayTickets
 from crm_bridge.adapters.reading import Json
 from crm_bridge.adapters.values import (
     Capabilities,
     Change,
+    Comment,
     Contact,
     Deal,
     Field,
@@ -50,7 +53,7 @@ class Options:
     webhook_secret: str = ""
 
 
-class Odoo:
+class Odoo(OneWayTickets):
     """One database."""
 
     capabilities = Capabilities(frozenset({Field.GIVEN_NAME, Field.FAMILY_NAME, Field.PHONE, Field.EMAIL}))
@@ -78,10 +81,10 @@ class Odoo:
         return answer.data, answer.at
 
     async def _search(
-        self, model: str, domain: list[Any], columns: list[str], limit: int
+        self, model: str, domain: list[Any], columns: list[str], limit: int, order: str = "id"
     ) -> tuple[list[Json], datetime]:
         found, at = await self._call(
-            model, "search_read", domain=domain, fields=columns, order="id", limit=limit
+            model, "search_read", domain=domain, fields=columns, order=order, limit=limit
         )
         return reading.as_records(found), at
 
@@ -162,6 +165,19 @@ class Odoo:
         )
         return _made(made)
 
+    async def list_notes(self, kind: Kind, remote_id: str) -> tuple[Comment, ...]:
+        """The newest page of what people wrote beside a person; the rest of the chatter is Odoo's own."""
+        if kind is Kind.TICKET:
+            return ()
+        domain = [
+            ["model", "=", _MODELS[kind]],
+            ["res_id", "=", _number(remote_id)],
+            ["message_type", "=", "comment"],
+        ]
+        columns = ["body", "author_id", "date"]
+        found, _ = await self._search("mail.message", domain, columns, PAGE, "id desc")
+        return tuple(_note(record) for record in found)
+
     def verify_webhook(self, received: Received) -> tuple[WebhookHint, ...]:
         """What an automation rule posts: `_model` and `_id`. Not signed: our address holds a secret."""
         secret = self._options.webhook_secret
@@ -222,6 +238,17 @@ def _contact(record: Json) -> Contact:
         Field.EMAIL: reading.email(record.get("email")),
     }
     return Contact(reading.identifier(record), values, reading.moment(record.get("write_date")))
+
+
+def _note(record: Json) -> Comment:
+    said, author = reading.plain(record.get("body")), record.get("author_id")  # [id, name] or false
+    return Comment(
+        reading.identifier(record),
+        reading.key_in(said),
+        said,
+        reading.text(author[1]) if isinstance(author, list) and len(author) > 1 else "",
+        reading.moment(record.get("date")),
+    )
 
 
 def _deal(record: Json) -> Deal:

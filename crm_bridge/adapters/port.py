@@ -5,6 +5,8 @@ from typing import Protocol
 
 from crm_bridge.adapters.values import (
     Capabilities,
+    Case,
+    Comment,
     Contact,
     Deal,
     Kind,
@@ -74,8 +76,35 @@ class CrmAdapter(Protocol):
         """Make a ticket, or find the one that was made with this key. Its id."""
         ...
 
+    def project_ticket(self, values: Values, key: str) -> Values:
+        """How the CRM would show a ticket of this key if it held these values."""
+        ...
+
+    async def get_ticket(self, remote_id: str) -> Case:
+        """The ticket as it is now. Asked only of a CRM that names fields of a ticket.
+
+        Raises:
+            NotFound
+        """
+        ...
+
+    async def update_ticket(self, case: Case, values: Values) -> Case:
+        """Change the given values of a ticket, repeatably; how the CRM holds it then.
+
+        Raises:
+            NotFound
+        """
+        ...
+
     async def append_note(self, note: Note) -> str:
         """Write a note, or find the one that was written with this key. Its id."""
+        ...
+
+    async def list_notes(self, kind: Kind, remote_id: str) -> tuple[Comment, ...]:
+        """The notes beside a contact, or beside a ticket; at least the newest page of them, in any order.
+
+        A CRM that cannot list them has none.
+        """
         ...
 
     def verify_webhook(self, received: Received) -> tuple[WebhookHint, ...]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,8 @@ from crm_bridge.money import Money
 Json = dict[str, Any]
 _NAME_FIELDS = (Field.GIVEN_NAME, Field.PATRONYMIC, Field.FAMILY_NAME)
 DIGITS = 15  # of an amount; the database holds no more than eighteen with the minor units
+_LINE_END = re.compile(r"<br\s*/?>|</(?:p|div|li|tr|h[1-6])>", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
 _MARK = re.compile(r"\[([\w-]+)\]$")
 MINOR = 100  # of the currencies that the supported CRMs sell in
 
@@ -50,6 +53,13 @@ def text(value: Any) -> str:
     if value is None or value is False:
         return ""
     return str(value).replace("\x00", "").encode(errors="ignore").decode().strip()
+
+
+def plain(html: Any) -> str:
+    """What a piece of HTML says, with the ends of its lines."""
+    parted = _LINE_END.sub("\n", text(html))
+    lines = unescape(_TAG.sub("", parted)).replace("\xa0", " ").split("\n")
+    return re.sub("\n{3,}", "\n\n", "\n".join(line.strip() for line in lines)).strip()
 
 
 def identifier(record: Json, key: str = "id") -> str:

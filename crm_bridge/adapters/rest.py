@@ -13,10 +13,14 @@ from crm_bridge.adapters.auth import Request
 from crm_bridge.adapters.errors import Forged, Refused, Unavailable
 from crm_bridge.adapters.http import CrmHttp
 from crm_bridge.adapters.reading import Json
-from crm_bridge.adapters.rest_shape import Deals, Records, RestShape, Since, Writing
+from crm_bridge.adapters.rest_shape import Deals, Records, RestShape, Since, Tickets, Writing
 from crm_bridge.adapters.values import (
+    CLOSED,
+    OPEN,
     Capabilities,
+    Case,
     Change,
+    Comment,
     Contact,
     Deal,
     Field,
@@ -37,9 +41,13 @@ class Rest:
         self._http = http
         self._shape = shape
         self._secret = webhook_secret
-        kinds = {Kind.CONTACT, Kind.DEAL} if shape.deals else {Kind.CONTACT}
+        held = _ticket_places(shape.tickets) if shape.tickets and shape.tickets.two_way else {}
+        kinds = {Kind.CONTACT}
+        kinds |= {Kind.DEAL} if shape.deals else set()
+        kinds |= {Kind.TICKET} if held else set()
         self.capabilities = Capabilities(
             frozenset(shape.contacts.fields),
+            frozenset(held),
             frozenset(kinds),
             modified_since=shape.contacts.since_parameter is not None,
         )
@@ -84,11 +92,12 @@ class Rest:
         return await self.get_contact(remote_id)
 
     async def list_changed(self, kind: Kind, since: datetime | None, cursor: str | None) -> Page:
-        shape = self._records(kind)
+        shape = self._tickets() if kind is Kind.TICKET else self._records(kind)
+        path = shape.changed or "" if isinstance(shape, Tickets) else shape.list
         params = dict(shape.order) | _page(shape, cursor)
         if since is not None and shape.since_parameter:
             params[shape.since_parameter] = _time(since, shape.since)
-        data, at = await self._get(shape.list, params)
+        data, at = await self._get(path, params)
         records = reading.as_records(_at(data, shape.items))
         changes = tuple(Change(kind, self._read(kind, record)) for record in records)
         return Page(changes, _next(shape, cursor, records, data), at)
@@ -103,10 +112,38 @@ class Rest:
         about = {"contact": ticket.contact_id, "subject": ticket.subject, "text": ticket.text}
         return await self._write(shape, ticket.key, ticket.contact_id, about)
 
+    def project_ticket(self, values: Values, key: str) -> Values:
+        held = self.capabilities.ticket_fields
+        return {field: reading.text(value) for field, value in values.items() if field in held}
+
+    async def get_ticket(self, remote_id: str) -> Case:
+        shape = self._tickets()
+        data, _ = await self._get(_fill(shape.get or "", remote_id))
+        return self._case(reading.as_record(_at(data, shape.item)))
+
+    async def update_ticket(self, case: Case, values: Values) -> Case:
+        shape, body = self._tickets(), dict[str, Any]()
+        for field, place in _ticket_places(shape).items():
+            if field in values:
+                _put(body, place, values[field])
+        if Field.TICKET_STATE in values and shape.state:
+            is_open = values[Field.TICKET_STATE] == OPEN
+            _put(body, shape.state, shape.open_as if is_open else shape.closed_as[0])
+        request = Request(shape.update_method, _fill(shape.update or "", case.remote_id), body=body)
+        await self._http.call(request, repeatable=True)
+        return await self.get_ticket(case.remote_id)
+
     async def append_note(self, note: Note) -> str:
         shapes = {Kind.CONTACT: self._shape.contact_notes, Kind.DEAL: self._shape.deal_notes}
         shape = _described(shapes[note.kind], f"{note.kind}_notes")
         return await self._write(shape, note.key, note.remote_id, {"text": note.text})
+
+    async def list_notes(self, kind: Kind, remote_id: str) -> tuple[Comment, ...]:
+        shape = self._shape.contact_notes
+        if kind is not Kind.CONTACT or shape is None or shape.list is None:
+            return ()
+        data, _ = await self._get(_fill(shape.list, remote_id))
+        return tuple(_note(record, shape) for record in reading.as_records(_at(data, shape.items)))
 
     async def _write(self, shape: Writing, key: str, owner_id: str, about: dict[str, str]) -> str:
         if shape.list:
@@ -137,20 +174,45 @@ class Rest:
         except (ValueError, RecursionError):
             raise Forged("the body is not JSON") from None
         event, remote_id = reading.text(_at(said, shape.event)), reading.text(_at(said, shape.id))
-        kinds = ((Kind.CONTACT, shape.contact_events), (Kind.DEAL, shape.deal_events))
+        kinds = (
+            (Kind.CONTACT, shape.contact_events),
+            (Kind.DEAL, shape.deal_events),
+            (Kind.TICKET, shape.ticket_events),
+        )
         kind = next((kind for kind, starts in kinds if event.startswith(starts)), None)
         return (WebhookHint(kind, remote_id),) if kind and remote_id else ()
 
     def _records(self, kind: Kind) -> Records:
         return self._shape.contacts if kind is Kind.CONTACT else _described_deals(self._shape)
 
-    def _read(self, kind: Kind, record: Json) -> Contact | Deal:
+    def _tickets(self) -> Tickets:
+        if self._shape.tickets is None or not self._shape.tickets.two_way:
+            raise Refused("how tickets are followed is not described for this account")
+        return self._shape.tickets
+
+    def _read(self, kind: Kind, record: Json) -> Contact | Deal | Case:
+        if kind is Kind.TICKET:
+            return self._case(record)
         return self._contact(record) if kind is Kind.CONTACT else self._deal(record)
 
     def _contact(self, record: Json) -> Contact:
         shape = self._shape.contacts
         values = {field: reading.normal(field, _at(record, place)) for field, place in shape.fields.items()}
         return Contact(_id(record, shape), values, _updated(record, shape))
+
+    def _case(self, record: Json) -> Case:
+        shape = self._tickets()
+        values = {field: reading.text(_at(record, place)) for field, place in _ticket_places(shape).items()}
+        closed = values[Field.TICKET_STATE] in shape.closed_as
+        values[Field.TICKET_STATE] = CLOSED if closed else OPEN
+        if Field.TICKET_PRIORITY in values:
+            known = {"low": "low", "normal": "normal", "": "normal"}
+            values[Field.TICKET_PRIORITY] = known.get(values[Field.TICKET_PRIORITY], "high")
+        said = reading.text(_at(record, shape.text))
+        contact_id = _optional(record, shape.contact) or None
+        return Case(
+            _id(record, shape), reading.key_in(said), contact_id, values, said, _updated(record, shape)
+        )
 
     def _deal(self, record: Json) -> Deal:
         shape = _described_deals(self._shape)
@@ -164,6 +226,23 @@ class Rest:
             _optional(record, shape.contact) or None,
             _updated(record, shape),
         )
+
+
+def _ticket_places(shape: Tickets) -> dict[Field, str]:
+    """Where a ticket's values stand."""
+    places = {
+        Field.TICKET_STATE: shape.state,
+        Field.TICKET_PRIORITY: shape.priority,
+        Field.TICKET_SUBJECT: shape.subject,
+    }
+    return {field: place for field, place in places.items() if place}
+
+
+def _note(record: Json, shape: Writing) -> Comment:
+    said = reading.text(_at(record, shape.text))
+    made = reading.moment(_at(record, shape.at)) if shape.at else None
+    author = _optional(record, shape.author)
+    return Comment(reading.text(_at(record, shape.id)), reading.key_in(said), said, author, made)
 
 
 def _described(shape: Writing | None, name: str) -> Writing:
@@ -205,14 +284,14 @@ def _optional(record: Json, place: str | None) -> str:
     return reading.text(_at(record, place)) if place else ""
 
 
-def _id(record: Json, shape: Records) -> str:
+def _id(record: Json, shape: Records | Tickets) -> str:
     found = reading.text(_at(record, shape.id))
     if not found:
         raise Unavailable("a record without an id came")
     return found
 
 
-def _updated(record: Json, shape: Records) -> datetime | None:
+def _updated(record: Json, shape: Records | Tickets) -> datetime | None:
     return reading.moment(_at(record, shape.updated_at)) if shape.updated_at else None
 
 
@@ -221,7 +300,7 @@ def _time(when: datetime, how: Since) -> str:
     return whole.isoformat() if how is Since.ISO else str(int(whole.timestamp()))
 
 
-def _page(shape: Records, cursor: str | None) -> dict[str, str]:
+def _page(shape: Records | Tickets, cursor: str | None) -> dict[str, str]:
     """The query of one page."""
     paging = shape.paging
     if paging.style == "none":
@@ -232,7 +311,7 @@ def _page(shape: Records, cursor: str | None) -> dict[str, str]:
     return {paging.size_parameter: str(paging.size), **asked}
 
 
-def _next(shape: Records, cursor: str | None, records: list[Json], data: Any) -> str | None:
+def _next(shape: Records | Tickets, cursor: str | None, records: list[Json], data: Any) -> str | None:
     """The cursor after a page."""
     paging = shape.paging
     if paging.style == "cursor":

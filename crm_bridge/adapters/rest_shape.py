@@ -89,6 +89,31 @@ class Writing(Strict):
     text: Dotted = "text"
     subject: Dotted | None = None
     contact: Dotted | None = None
+    author: Dotted | None = None  # of a note, and when it was written
+    at: Dotted | None = None
+
+
+class Tickets(Writing):
+    """How a ticket is made, and what lets it be followed: `get`, `update` and `state` together."""
+
+    get: Path | None = None  # with {id}
+    item: Dotted | None = None
+    update: Path | None = None  # with {id}
+    update_method: Literal["PATCH", "PUT"] = "PATCH"
+    changed: Path | None = None  # lists what changed, paged and ordered as `paging` says
+    updated_at: Dotted | None = None
+    since_parameter: str | None = None
+    since: Since = Since.ISO
+    order: dict[str, str] = Field(default_factory=dict)
+    paging: Paging = Paging()
+    state: Dotted | None = None
+    open_as: str = "open"  # the word that is written; every word but `closed_as` is read as open
+    closed_as: tuple[str, ...] = ("closed",)  # the first one is written
+    priority: Dotted | None = None  # in the words low, normal and high
+
+    @property
+    def two_way(self) -> bool:
+        return all((self.get, self.update, self.state, self.contact, self.changed))
 
 
 class Webhook(Strict):
@@ -101,6 +126,7 @@ class Webhook(Strict):
     id: Dotted = "id"
     contact_events: tuple[str, ...] = ("contact",)  # beginnings of event names
     deal_events: tuple[str, ...] = ("deal", "order")
+    ticket_events: tuple[str, ...] = ("ticket",)
 
 
 class RestShape(Strict):
@@ -108,7 +134,7 @@ class RestShape(Strict):
 
     contacts: Contacts
     deals: Deals | None = None
-    tickets: Writing | None = None
+    tickets: Tickets | None = None
     contact_notes: Writing | None = None
     deal_notes: Writing | None = None
     webhook: Webhook | None = None

@@ -17,13 +17,21 @@ class Kind(StrEnum):
 
 
 class Field(StrEnum):
-    """What is kept in step about a person."""
+    """What is kept in step: of a person, and of a ticket."""
 
     GIVEN_NAME = "given_name"
     PATRONYMIC = "patronymic"
     FAMILY_NAME = "family_name"
     PHONE = "phone"  # the first one, E.164
     EMAIL = "email"  # the first one, lower case
+    TICKET_STATE = "ticket_state"  # OPEN or CLOSED
+    TICKET_PRIORITY = "ticket_priority"  # low, normal or high
+    TICKET_SUBJECT = "ticket_subject"
+
+
+TICKET_FIELDS = frozenset({Field.TICKET_STATE, Field.TICKET_PRIORITY, Field.TICKET_SUBJECT})
+PERSON_FIELDS = frozenset(Field) - TICKET_FIELDS
+OPEN, CLOSED = "open", "closed"  # somebody still has to see to a ticket; nobody has
 
 
 Values = Mapping[Field, str]  # an empty text: there is none
@@ -57,9 +65,9 @@ class Case:
     remote_id: str
     key: str  # of the ticket of ours that it was made for; empty when people there made it
     contact_id: str | None
-    subject: str
+    values: Values  # every field of a ticket that the CRM can hold
     text: str
-    is_open: bool  # somebody there still has to see to it
+    updated_at: datetime | None = None  # by the CRM's clock; None when it does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,17 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    """A note as the CRM holds it, whoever wrote it."""
+
+    remote_id: str
+    key: str  # of the note of ours that it is; empty when people there wrote it
+    text: str
+    author: str = ""  # as the CRM calls them; empty when it does not say
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A record that changed, as a list shows it. A list may lag behind the record itself."""
 
@@ -95,7 +114,7 @@ class Change:
 
     @property
     def updated_at(self) -> datetime | None:
-        return None if isinstance(self.record, Case) else self.record.updated_at
+        return self.record.updated_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +147,7 @@ class WebhookHint:
 class Capabilities:
     """What a CRM can do for us."""
 
-    fields: frozenset[Field]
+    fields: frozenset[Field]  # of a person
+    ticket_fields: frozenset[Field] = frozenset()  # of a ticket; none: tickets only go there
     kinds: frozenset[Kind] = frozenset({Kind.CONTACT, Kind.DEAL})  # that can be listed
     modified_since: bool = True  # lists only what changed; otherwise every pull reads everything

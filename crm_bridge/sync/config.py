@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, StringConstraints, ValidationError
 
+from core import yml
 from crm_bridge.adapters.accounts import AnyAccount
 from crm_bridge.adapters.rest_shape import Strict
 from crm_bridge.sync.rules import SyncRules
@@ -50,7 +51,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> CrmConfig:
     if not path.exists():
         return CrmConfig()
     try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+        written = yml.parse(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadConfig([f"{path.name}: not YAML: {_place(error)}"]) from None
     return read(written if written is not None else {}, environment)

@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import Clock
 from core.db import Database
 from core.jobs import JobQueue
-from crm_bridge.sync.jobs import enqueue_push
+from crm_bridge.adapters.values import Kind
+from crm_bridge.sync.jobs import enqueue_look, enqueue_push
 from crm_bridge.sync.merge import Clash, Merged
-from crm_bridge.sync.tables import CrmConflict, CrmShadow, Side, Why
+from crm_bridge.sync.tables import CrmCase, CrmConflict, CrmShadow, Side, Why
 
 AGREEMENT = "agreement"  # nobody decided: both sides came to say the same
 
@@ -27,6 +28,7 @@ class ConflictView:
     id: int
     account: str
     customer_id: int
+    ticket_id: int | None  # None: it is about the person
     field: str
     ours: str
     theirs: str
@@ -37,47 +39,54 @@ class ConflictView:
     decided_at: datetime | None
 
 
-async def record(
-    session: AsyncSession, account: str, customer_id: int, merged: Merged, now: datetime
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What a comparison was about: a person, or one of their tickets."""
+
+    account: str
+    customer_id: int
+    ticket_id: int | None = None
+
+
+async def record(session: AsyncSession, matter: Matter, merged: Merged, now: datetime) -> None:
     """Put the clashes of a comparison on record. An open one stays one row while it stays open."""
     for clash in merged.clashes:
         if clash.winner is None:
-            await _keep_open(session, account, customer_id, clash, now)
+            await _keep_open(session, matter, clash, now)
         else:
-            session.add(_row(account, customer_id, clash, now))
+            session.add(_row(matter, clash, now))
     for winner, settled in ((Side.CRM, [*merged.agreed, *merged.take]), (Side.ZABOTA, [*merged.send])):
         if settled:
             await session.execute(
                 update(CrmConflict)
-                .where(_open(account, customer_id), CrmConflict.field.in_(settled))
+                .where(_open(matter), CrmConflict.field.in_(settled))
                 .values(winner=winner, decided_by=AGREEMENT, decided_at=now)
             )
 
 
-async def _keep_open(
-    session: AsyncSession, account: str, customer_id: int, clash: Clash, now: datetime
-) -> None:
-    query = select(CrmConflict).where(_open(account, customer_id), CrmConflict.field == clash.field)
+async def _keep_open(session: AsyncSession, matter: Matter, clash: Clash, now: datetime) -> None:
+    query = select(CrmConflict).where(_open(matter), CrmConflict.field == clash.field)
     known = (await session.execute(query)).scalars().first()
     if known is None:
-        session.add(_row(account, customer_id, clash, now))
+        session.add(_row(matter, clash, now))
     else:
         known.ours, known.theirs = clash.ours, clash.theirs
 
 
-def _open(account: str, customer_id: int) -> ColumnElement[bool]:
+def _open(matter: Matter) -> ColumnElement[bool]:
     return and_(
-        CrmConflict.account == account,
-        CrmConflict.customer_id == customer_id,
+        CrmConflict.account == matter.account,
+        CrmConflict.customer_id == matter.customer_id,
+        CrmConflict.ticket_id.is_not_distinct_from(matter.ticket_id),
         CrmConflict.winner.is_(None),
     )
 
 
-def _row(account: str, customer_id: int, clash: Clash, now: datetime) -> CrmConflict:
+def _row(matter: Matter, clash: Clash, now: datetime) -> CrmConflict:
     return CrmConflict(
-        account=account,
-        customer_id=customer_id,
+        account=matter.account,
+        customer_id=matter.customer_id,
+        ticket_id=matter.ticket_id,
         field=clash.field.value,
         ours=clash.ours,
         theirs=clash.theirs,
@@ -129,15 +138,27 @@ class Conflicts:
             if row.winner is not None:
                 raise AlreadyDecided(row.decided_by)
             row.winner, row.decided_by, row.decided_at = winner, by, self._clock.now()
-            await self._open_the_way(session, row)
-            await enqueue_push(self._queue, session, row.account, row.customer_id)
+            shadow = await self._agreement(session, row)
+            self._open_the_way(row, shadow)
+            if isinstance(shadow, CrmCase):
+                await enqueue_look(
+                    self._queue, session, row.account, Kind.TICKET, shadow.remote_id, row.customer_id
+                )
+            else:
+                await enqueue_push(self._queue, session, row.account, row.customer_id)
 
-    async def _open_the_way(self, session: AsyncSession, row: CrmConflict) -> None:
-        """Count the loser's value as seen, so that only the winner's side has changed."""
-        query = select(CrmShadow).where(
+    async def _agreement(self, session: AsyncSession, row: CrmConflict) -> CrmShadow | CrmCase:
+        """What the two sides last agreed on, held until the transaction ends."""
+        if row.ticket_id is not None:
+            cases = select(CrmCase).where(CrmCase.account == row.account, CrmCase.ticket_id == row.ticket_id)
+            return (await session.execute(cases.with_for_update())).scalar_one()
+        people = select(CrmShadow).where(
             CrmShadow.account == row.account, CrmShadow.customer_id == row.customer_id
         )
-        shadow = (await session.execute(query.with_for_update())).scalar_one()
+        return (await session.execute(people.with_for_update())).scalar_one()
+
+    def _open_the_way(self, row: CrmConflict, shadow: CrmShadow | CrmCase) -> None:
+        """Count the loser's value as seen, so that only the winner's side has changed."""
         local, remote = dict(shadow.local), dict(shadow.remote)
         if row.winner is Side.ZABOTA:
             local.setdefault(row.field, "")
@@ -154,6 +175,7 @@ def _view(row: CrmConflict) -> ConflictView:
         row.id,
         row.account,
         row.customer_id,
+        row.ticket_id,
         row.field,
         row.ours,
         row.theirs,

@@ -10,7 +10,8 @@ from core.jobs.port import TRANSACTIONAL
 
 PULL = "crm_pull"  # what changed in the CRM; comes back by itself
 SWEEP = "crm_sweep"  # everything, deletions too; every night
-LOOK = "crm_look"  # one record, because something said that it changed
+LOOK = "crm_look"  # one record, because something said that it changed, here or there
+NOTES = "crm_notes"  # what people there wrote beside one record
 PUSH = "crm_push"  # our changes of one customer
 SEND = "crm_send"  # one ticket or note
 BACKGROUND = 6  # priority of what nobody waits for
@@ -36,3 +37,12 @@ async def enqueue_look(
     own = f"crm:{account}:{kind}:{remote_id}"
     partition = own if customer_id is None else of_customer(account, customer_id)
     await queue.enqueue(LOOK, payload, partition_key=partition, priority=BACKGROUND, conn=session)
+
+
+async def enqueue_notes(
+    queue: JobQueue, session: AsyncSession, account: str, kind: str, remote_id: str
+) -> None:
+    """Read the notes beside a contact or a ticket of the CRM."""
+    payload = {"account": account, "kind": kind, "remote_id": remote_id}
+    partition = f"crm:{account}:notes:{kind}:{remote_id}"
+    await queue.enqueue(NOTES, payload, partition_key=partition, priority=BACKGROUND, conn=session)

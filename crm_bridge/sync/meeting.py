@@ -30,6 +30,10 @@ class Party:
     def fields(self) -> frozenset[Field]:
         return self.rules.kept(self.crm.capabilities.fields)
 
+    @property
+    def ticket_fields(self) -> frozenset[Field]:
+        return self.rules.kept(self.crm.capabilities.ticket_fields)
+
 
 @dataclass(frozen=True, slots=True)
 class Met:
@@ -166,7 +170,7 @@ class Meetings:
             shadow.dirty_since = shadow.dirty_since or now
         else:
             shadow.dirty_since, shadow.problem = None, None
-        await conflicts.record(session, self._party.name, shadow.customer_id, merged, now)
+        await conflicts.record(session, conflicts.Matter(self._party.name, shadow.customer_id), merged, now)
         await session.flush()
 
 

@@ -17,11 +17,11 @@ from crm_bridge.adapters.values import Kind, Note
 from crm_bridge.adapters.values import Ticket as Matter
 from crm_bridge.models import Ticket
 from crm_bridge.sql import insert_if_absent
-from crm_bridge.sync import cases
-from crm_bridge.sync.jobs import SEND, enqueue_push, of_customer
+from crm_bridge.sync.cases import Cases, key_of
+from crm_bridge.sync.jobs import SEND, enqueue_look, enqueue_push, of_customer
 from crm_bridge.sync.meeting import Party, link_of, shadow_of
 from crm_bridge.sync.state import WHILE_DOWN, answers
-from crm_bridge.sync.tables import CrmLink, CrmOutgoing, LinkState, OutgoingKind
+from crm_bridge.sync.tables import CrmCase, CrmLink, CrmOutgoing, LinkState, OutgoingKind
 
 SUBJECT_LIMIT = 200  # characters, as the table has it
 
@@ -50,7 +50,24 @@ class Announcements:
 
     async def ticket_opened(self, session: AsyncSession, ticket: Ticket) -> None:
         """A ticket of ours was stored in this transaction. What becomes of it in the CRM comes back to it."""
-        await self.ticket(session, ticket.customer_id, cases.key_of(ticket.id), ticket.subject, ticket.text)
+        await self.ticket(session, ticket.customer_id, key_of(ticket.id), ticket.subject, ticket.text)
+
+    async def ticket_changed(self, session: AsyncSession, ticket: Ticket) -> None:
+        """State, priority or subject of a ticket were changed in this transaction.
+
+        One that is not in the CRM yet is sent as it is then.
+        """
+        await session.flush()
+        query = select(CrmCase).where(
+            CrmCase.ticket_id == ticket.id,
+            CrmCase.account.in_(self._accounts),
+            CrmCase.state == LinkState.LIVE,
+        )
+        for case in await session.scalars(query.with_for_update()) if self._accounts else ():
+            case.dirty_since = case.dirty_since or self._clock.now()
+            await enqueue_look(
+                self._queue, session, case.account, Kind.TICKET, case.remote_id, ticket.customer_id
+            )
 
     async def note(
         self, session: AsyncSession, customer_id: int, key: str, text: str, deal_id: str | None = None
@@ -86,10 +103,11 @@ class Announcements:
 class Sender:
     """Sends tickets and notes of one account."""
 
-    def __init__(self, db: Database, clock: Clock, party: Party) -> None:
+    def __init__(self, db: Database, clock: Clock, party: Party, cases: Cases) -> None:
         self._db = db
         self._clock = clock
         self._party = party
+        self._cases = cases
 
     async def send(self, key: str) -> None:
         """Make the ticket or note of this key, once.
@@ -113,7 +131,7 @@ class Sender:
             if sent is not None:
                 sent.remote_id, sent.sent_at, sent.problem = remote_id, self._clock.now(), None
                 if sent.kind is OutgoingKind.TICKET:
-                    await cases.sent(session, self._party.name, sent, remote_id)
+                    await self._cases.sent(session, sent, remote_id)
             await answers(session, self._party.name)
 
     async def refused(self, key: str, why: str) -> None:

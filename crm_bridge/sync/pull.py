@@ -18,8 +18,9 @@ from core.db import Database
 from core.jobs import JobQueue
 from crm_bridge.adapters.reading import moment
 from crm_bridge.adapters.values import Case, Change, Contact, Deal, Kind, Page
-from crm_bridge.sync import cases, deals, people
-from crm_bridge.sync.jobs import enqueue_look, enqueue_push
+from crm_bridge.sync import deals, people
+from crm_bridge.sync.cases import Cases
+from crm_bridge.sync.jobs import enqueue_look, enqueue_notes, enqueue_push
 from crm_bridge.sync.meeting import Meetings, Party
 from crm_bridge.sync.state import answers, state_of
 from crm_bridge.sync.tables import CrmLink, CrmShadow
@@ -57,6 +58,7 @@ class Puller:
         self._clock = clock
         self._party = party
         self._meetings = Meetings(party, clock)
+        self._cases = Cases(db, queue, clock, party)
 
     async def pull(self) -> int:
         """Read what changed, to the end. How many records were looked at."""
@@ -113,7 +115,7 @@ class Puller:
             await deals.keep(session, self._party.name, change.record, self._clock.now())
             return
         if isinstance(change.record, Case):
-            await cases.keep(session, self._party.name, change.record, self._clock.now())
+            await self._cases.seen(session, change.record)
             return
         account, contact = self._party.name, change.record
         shadow = await _shadow(session, account, contact.remote_id)
@@ -125,6 +127,8 @@ class Puller:
             elif thorough and await self._changed_here(session, shadow):
                 await enqueue_push(self._queue, session, account, shadow.customer_id)
             return
+        if shadow is not None:  # those of a new contact are read at night, with everybody's
+            await enqueue_notes(self._queue, session, account, Kind.CONTACT, contact.remote_id)
         met = await self._meetings.meet(session, contact)
         if met is not None and met.send:
             await enqueue_push(self._queue, session, account, met.customer_id)

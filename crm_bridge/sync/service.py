@@ -5,19 +5,23 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import aiohttp
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import logs
 from core.clock import Clock
 from core.db import Database
 from core.jobs import Handler, Job, JobQueue, Park, RetryAfter, RetryPolicy
-from crm_bridge.adapters import Builder, Kind, Received
+from crm_bridge.adapters import Builder, Kind, Received, WebhookHint
 from crm_bridge.adapters.accounts import AnyAccount
 from crm_bridge.adapters.oauth import Tokens
+from crm_bridge.models import Ticket
 from crm_bridge.sync import jobs
+from crm_bridge.sync.cases import Cases, external_ref
 from crm_bridge.sync.config import CrmConfig
 from crm_bridge.sync.deals import Deals
 from crm_bridge.sync.meeting import Party, find_link
+from crm_bridge.sync.notes import Notes
 from crm_bridge.sync.outgoing import Announcements, Sender
 from crm_bridge.sync.pull import Puller
 from crm_bridge.sync.push import Pusher, Restless
@@ -75,10 +79,15 @@ class Sync:
             jobs.PULL: self._run_pull,
             jobs.SWEEP: self._run_sweep,
             jobs.LOOK: self._run_look,
+            jobs.NOTES: self._run_notes,
             jobs.PUSH: self._run_push,
             jobs.SEND: self._run_send,
         }
-        parked = {jobs.PUSH: self._gave_up_push, jobs.SEND: self._gave_up_send}
+        parked = {
+            jobs.LOOK: self._gave_up_look,
+            jobs.PUSH: self._gave_up_push,
+            jobs.SEND: self._gave_up_send,
+        }
         return {kind: Handler(run, PATIENT, parked.get(kind)) for kind, run in runs.items()}
 
     async def pull(self, account: str) -> int:
@@ -100,10 +109,19 @@ class Sync:
         hints = {hint for hint in told if len(hint.remote_id) <= ID_LIMIT}
         async with self._db.write() as session:
             for hint in hints:
-                link = await find_link(session, account, hint.remote_id)
-                customer_id = link.customer_id if link and hint.kind is Kind.CONTACT else None
+                customer_id = await self._touched(session, account, hint)
                 await jobs.enqueue_look(self._queue, session, account, hint.kind, hint.remote_id, customer_id)
         return len(hints)
+
+    async def _touched(self, session: AsyncSession, account: str, hint: WebhookHint) -> int | None:
+        """The customer whom a hint is about, when they are known."""
+        if hint.kind is Kind.TICKET:
+            query = select(Ticket.customer_id).where(
+                Ticket.external_ref == external_ref(account, hint.remote_id)
+            )
+            return (await session.scalars(query)).first()
+        link = await find_link(session, account, hint.remote_id) if hint.kind is Kind.CONTACT else None
+        return link.customer_id if link else None
 
     def deals(self, account: str) -> Deals:
         """The orders that live in a CRM."""
@@ -113,6 +131,12 @@ class Sync:
         if account not in self._parties:
             raise UnknownAccount(account)
         return self._parties[account]
+
+    def _cases(self, account: str) -> Cases:
+        return Cases(self._db, self._queue, self._clock, self._party(account))
+
+    def _sender(self, account: str) -> Sender:
+        return Sender(self._db, self._clock, self._party(account), self._cases(account))
 
     def _pusher(self, account: str) -> Pusher:
         return Pusher(self._db, self._queue, self._clock, self._party(account))
@@ -142,9 +166,30 @@ class Sync:
             raise RetryAfter(WHILE_LOCKED_OUT) from None
 
     async def _run_look(self, job: Job) -> None:
+        account, kind, remote_id = self._still(job), Kind(job.payload["kind"]), job.payload["remote_id"]
+        cases = self._cases(account)
+        try:
+            async with answering(self._db, self._clock, account):
+                if kind is Kind.TICKET:
+                    await self._touch(cases.sync(remote_id))
+                else:
+                    await self._touch(self._pusher(account).look(kind, remote_id))
+                if kind is not Kind.DEAL:
+                    await Notes(self._db, self._clock, self._party(account)).read(kind, remote_id)
+        except Park as why:
+            if kind is Kind.TICKET:
+                await cases.refused(remote_id, str(why))
+            raise
+
+    async def _gave_up_look(self, job: Job) -> None:
+        account = job.payload["account"]
+        if account in self._parties and job.payload["kind"] == Kind.TICKET:
+            await self._cases(account).refused(job.payload["remote_id"], GAVE_UP)
+
+    async def _run_notes(self, job: Job) -> None:
         account, kind = self._still(job), Kind(job.payload["kind"])
         async with answering(self._db, self._clock, account):
-            await self._touch(self._pusher(account).look(kind, job.payload["remote_id"]))
+            await Notes(self._db, self._clock, self._party(account)).read(kind, job.payload["remote_id"])
 
     async def _run_push(self, job: Job) -> None:
         account, customer_id = self._still(job), job.payload["customer_id"]
@@ -160,7 +205,7 @@ class Sync:
 
     async def _run_send(self, job: Job) -> None:
         account, key = self._still(job), job.payload["key"]
-        sender = Sender(self._db, self._clock, self._party(account))
+        sender = self._sender(account)
         try:
             async with answering(self._db, self._clock, account):
                 await sender.send(key)
@@ -170,8 +215,7 @@ class Sync:
 
     async def _gave_up_send(self, job: Job) -> None:
         if job.payload["account"] in self._parties:
-            sender = Sender(self._db, self._clock, self._party(job.payload["account"]))
-            await sender.refused(job.payload["key"], GAVE_UP)
+            await self._sender(job.payload["account"]).refused(job.payload["key"], GAVE_UP)
 
     async def _touch(self, work: Awaitable[None]) -> None:
         try:

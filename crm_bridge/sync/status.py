@@ -7,7 +7,7 @@ from sqlalchemy import Select, func, select
 
 from core.clock import Clock
 from core.db import Database
-from crm_bridge.sync.tables import CrmConflict, CrmOutgoing, CrmShadow, CrmState
+from crm_bridge.sync.tables import CrmCase, CrmConflict, CrmOutgoing, CrmShadow, CrmState
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,9 @@ class Statuses:
         dirty = select(func.count(), func.min(CrmShadow.dirty_since)).where(
             CrmShadow.account == account, CrmShadow.dirty_since.is_not(None)
         )
+        matters = select(func.count(), func.min(CrmCase.dirty_since)).where(
+            CrmCase.account == account, CrmCase.dirty_since.is_not(None)
+        )
         unsent = select(func.count(), func.min(CrmOutgoing.created_at)).where(
             CrmOutgoing.account == account, CrmOutgoing.sent_at.is_(None), CrmOutgoing.problem.is_(None)
         )
@@ -45,17 +48,18 @@ class Statuses:
         async with self._db.read() as session:
             state = await session.get(CrmState, account)
             customers, first_customer = (await session.execute(dirty)).one()
+            tickets, first_ticket = (await session.execute(matters)).one()
             letters, first_letter = (await session.execute(unsent)).one()
             conflicts = await session.scalar(open_ones) or 0
             refused = [await session.scalar(query) or 0 for query in _refused(account)]
         fresh = state.fresh_as_of if state else None
-        waits = [when for when in (first_customer, first_letter) if when is not None]
+        waits = [when for when in (first_customer, first_ticket, first_letter) if when is not None]
         return AccountStatus(
             account=account,
             fresh_as_of=fresh,
             lag=self._clock.now() - fresh if fresh else None,
             swept_at=state.swept_at if state else None,
-            waiting=customers + letters,
+            waiting=customers + tickets + letters,
             waiting_since=min(waits, default=None),
             refused=sum(refused),
             conflicts=conflicts,
@@ -67,5 +71,5 @@ class Statuses:
 def _refused(account: str) -> list[Select[int]]:
     return [
         select(func.count()).where(table.account == account, table.problem.is_not(None))
-        for table in (CrmShadow, CrmOutgoing)
+        for table in (CrmShadow, CrmCase, CrmOutgoing)
     ]

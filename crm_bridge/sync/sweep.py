@@ -7,12 +7,13 @@ from core.clock import Clock
 from core.db import Database
 from core.jobs import JobQueue
 from crm_bridge.adapters.values import Kind
-from crm_bridge.models import ContactPoint, Customer
+from crm_bridge.models import ContactPoint, Customer, Ticket
 from crm_bridge.sync.jobs import enqueue_look, enqueue_push
 from crm_bridge.sync.meeting import Party
+from crm_bridge.sync.notes import Notes
 from crm_bridge.sync.pull import SWEEP, Puller, Round
 from crm_bridge.sync.state import state_of
-from crm_bridge.sync.tables import CrmLink, LinkState
+from crm_bridge.sync.tables import CrmCase, CrmLink, LinkState
 
 STEP = 500  # rows in one transaction
 
@@ -33,6 +34,8 @@ class Sweeper:
         lost = await self._look_for_lost()
         if self._party.rules.create_contacts:
             await self._send_unknown()
+        await self._send_changed_tickets()
+        await Notes(self._db, self._clock, self._party).night()
         async with self._db.write() as session:
             (await state_of(session, self._party.name)).swept_at = self._clock.now()
         return lost
@@ -93,3 +96,30 @@ class Sweeper:
             if not unknown:
                 return
             after = unknown[-1]
+
+    async def _send_changed_tickets(self) -> None:
+        """Tickets that were changed here since they were compared last."""
+        after = 0
+        while True:
+            query = (
+                select(CrmCase.id, CrmCase.remote_id, Ticket.customer_id)
+                .join(Ticket, Ticket.id == CrmCase.ticket_id)
+                .where(CrmCase.account == self._party.name, CrmCase.state == LinkState.LIVE)
+                .where(CrmCase.id > after, Ticket.updated_at > CrmCase.touched_at)
+                .order_by(CrmCase.id)
+                .limit(STEP)
+            )
+            async with self._db.write() as session:
+                changed = (await session.execute(query)).all()
+                for case in changed:
+                    await enqueue_look(
+                        self._queue,
+                        session,
+                        self._party.name,
+                        Kind.TICKET,
+                        case.remote_id,
+                        case.customer_id,
+                    )
+            if not changed:
+                return
+            after = changed[-1].id

@@ -62,6 +62,7 @@ class CrmLink(Base):
     )
     state: Mapped[LinkState] = mapped_column(choice(LinkState, "state"), default=LinkState.LIVE)
     seen_at: Mapped[datetime]  # by the last sweep, or when it was made
+    notes_at: Mapped[datetime | None]  # when the notes beside the contact were read last
     created_at: Mapped[datetime]
 
 
@@ -103,6 +104,9 @@ class CrmConflict(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     account: Mapped[str] = mapped_column(String(64))
     customer_id: Mapped[int] = mapped_column(BigId, ForeignKey("customer.id", ondelete="CASCADE"))
+    ticket_id: Mapped[int | None] = mapped_column(  # None: it is about the person
+        BigId, ForeignKey("ticket.id", ondelete="CASCADE"), index=True
+    )
     field: Mapped[str] = mapped_column(String(24))
     ours: Mapped[str] = mapped_column(Text)
     theirs: Mapped[str] = mapped_column(Text)
@@ -111,6 +115,31 @@ class CrmConflict(Base):
     decided_by: Mapped[str | None] = mapped_column(String(100))  # None: a rule
     at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
+
+
+class CrmCase(Base):
+    """A ticket here and one in a CRM are the same, and what they last agreed on: see `CrmShadow`."""
+
+    __tablename__ = "crm_case"
+    __table_args__ = (
+        UniqueConstraint("account", "remote_id"),
+        UniqueConstraint("account", "ticket_id"),
+        Index("ix_crm_case_dirty", "account", "dirty_since"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    account: Mapped[str] = mapped_column(String(64))
+    remote_id: Mapped[str] = mapped_column(String(128))
+    ticket_id: Mapped[int] = mapped_column(BigId, ForeignKey("ticket.id", ondelete="CASCADE"), index=True)
+    state: Mapped[LinkState] = mapped_column(choice(LinkState, "state"), default=LinkState.LIVE)
+    local: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    remote: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    pending: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    version: Mapped[int] = mapped_column(default=0)
+    touched_at: Mapped[datetime]  # when the two were compared last
+    dirty_since: Mapped[datetime | None]
+    problem: Mapped[str | None] = mapped_column(String(200))
+    notes_at: Mapped[datetime | None]  # when the notes beside it were read last
 
 
 class CrmOutgoing(Base):

@@ -103,6 +103,6 @@ def test_no_text_breaks_the_reader_and_what_it_reads_is_stable(text: str) -> Non
 
 @pytest.mark.parametrize("hostile", ["a" * 10**6, "a@" + "a." * 10**5, "1 " * 10**6, "a@a-" + "-a" * 10**5])
 def test_a_huge_text_costs_nothing(hostile: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()  # not the clock on the wall: others work on this machine, too
     read_contact(hostile)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

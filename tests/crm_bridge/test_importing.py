@@ -324,11 +324,11 @@ async def test_a_large_file_is_read_in_flat_memory(reader: Importer, tmp_path: P
             file.write(f"{number};Соколова Мария;8900{number:07}{' ' * 300}\n")
     reader.check(tmp_path / "large.csv", {})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.perf_counter()
+    started = time.process_time()
     report = reader.check(tmp_path / "large.csv", {})
     assert report.records == 60_000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 5_000  # kB; the file has 20 MB
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
 
 
 async def test_nothing_in_an_exported_table_is_a_formula_and_it_can_be_imported_again(

@@ -38,9 +38,9 @@ from crm_bridge.privacy import (
     scrub,
 )
 from crm_bridge.timeline import Timelines
-from tests.conftest import Postgres
 from tests.crm_bridge.lives import DAY, add, live
 from tests.crm_bridge.people import Company
+from tests.databases import Postgres
 
 MARK = "Щегол-4417"  # in every text about the one who is erased
 PHONE, EMAIL = "+79000004417", "schegol4417@example.com"
@@ -273,9 +273,9 @@ async def test_not_a_byte_is_left_in_sqlites_files(
 
 
 async def test_not_a_byte_is_left_in_postgresqls_tables(
-    postgres: Postgres, postgres_url: str, stores: Stores, clock: ManualClock
+    postgres: Postgres, own_postgres_url: str, stores: Stores, clock: ManualClock
 ) -> None:
-    db = Database(postgres_url)
+    db = Database(own_postgres_url)
     company = Company(db, clock)
     customer = await known_to_all(company)
     async with db.read() as session:

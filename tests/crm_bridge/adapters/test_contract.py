@@ -6,6 +6,7 @@ import pytest
 
 from crm_bridge.adapters import (
     AuthFailed,
+    Case,
     Change,
     Field,
     Forged,
@@ -21,6 +22,7 @@ from crm_bridge.adapters import (
     Values,
     WebhookHint,
 )
+from crm_bridge.adapters.values import CLOSED, OPEN
 from crm_bridge.money import Money
 from tests.crm_bridge.adapters.conftest import Connected
 from tests.fakes.crm.base import Fault
@@ -188,6 +190,100 @@ async def test_a_note_is_written_once_however_often_it_is_asked_for(connected: C
     other = await connected.crm.append_note(Note("zabota-n55", kind, owner, "И ещё раз"))
     assert other != made
     assert [note.owner_id for note in connected.fake.notes] == [owner, owner]
+
+
+def two_way(connected: Connected) -> bool:
+    """Whether tickets can be followed. One that cannot says so, and offers nothing."""
+    capable = connected.crm.capabilities
+    assert bool(capable.ticket_fields) == (Kind.TICKET in capable.kinds)
+    return bool(capable.ticket_fields)
+
+
+async def test_a_ticket_made_at_a_screen_is_listed_and_read(connected: Connected) -> None:
+    buyer = connected.fake.add("Мария", "Соколова")
+    remote_id = connected.fake.complain(buyer, "Где возврат?")
+    if not two_way(connected):
+        with pytest.raises(NotFound):
+            await connected.crm.get_ticket(remote_id)
+        return
+    case = await connected.crm.get_ticket(remote_id)
+    assert (case.contact_id, case.key, case.values[Field.TICKET_STATE]) == (buyer, "", OPEN)
+    assert set(case.values) == connected.crm.capabilities.ticket_fields
+    assert [each.record for each in await everything(connected, Kind.TICKET)] == [case]
+    connected.clock.advance(10 * MINUTE)
+    since = connected.clock.now()
+    if connected.crm.capabilities.modified_since:
+        assert await everything(connected, Kind.TICKET, since) == []
+    connected.fake.handle(remote_id, is_open=False, priority="high")
+    [change] = await everything(connected, Kind.TICKET, since)
+    assert isinstance(change.record, Case)
+    assert change.record.values[Field.TICKET_STATE] == CLOSED
+    assert change.record.values.get(Field.TICKET_PRIORITY, "high") == "high"
+
+
+@pytest.mark.parametrize("shuffled", [False, True], ids=["in order", "out of order"])
+async def test_three_hundred_tickets_of_one_second_are_all_listed(
+    connected: Connected, shuffled: bool
+) -> None:
+    if two_way(connected):
+        connected.fake.shuffled = shuffled
+        buyer = connected.fake.add("Мария", "Соколова")
+        ids = {connected.fake.complain(buyer, f"Обращение {n}") for n in range(305)}
+        assert {each.remote_id for each in await everything(connected, Kind.TICKET)} == ids
+
+
+@pytest.mark.parametrize("fault", [None, Fault.LOST, Fault.ERROR_AFTER, Fault.LIMIT])
+async def test_a_ticket_is_changed_repeatably_and_only_where_it_was_changed(
+    connected: Connected, fault: Fault | None
+) -> None:
+    buyer = connected.fake.add("Мария", "Соколова")
+    ticket = Ticket("zabota-t17", buyer, "Не греет", "Купила неделю назад")
+    remote_id = await connected.crm.create_ticket(ticket)
+    if not two_way(connected):
+        with pytest.raises(Refused):
+            await connected.crm.update_ticket(Case(remote_id, ticket.key, buyer, {}, ""), {})
+        return
+    made = await connected.crm.get_ticket(remote_id)
+    told = {
+        Field.TICKET_STATE: OPEN,
+        Field.TICKET_PRIORITY: "normal",
+        Field.TICKET_SUBJECT: "Не греет",
+    }
+    assert made.values == connected.crm.project_ticket(told, ticket.key)
+    assert (made.key, made.contact_id) == (ticket.key, buyer)
+    changes = {
+        Field.TICKET_STATE: CLOSED,
+        Field.TICKET_PRIORITY: "high",
+        Field.TICKET_SUBJECT: "Не греет вовсе, и это длиннее, чем помещается в название дела",
+    }
+    for field, value in changes.items():
+        if field in connected.crm.capabilities.ticket_fields:
+            connected.fake.faults.append(fault)
+            told[field] = value
+            made = await connected.crm.update_ticket(made, {field: value})
+            assert made.values == connected.crm.project_ticket(told, ticket.key)
+    reopened = await connected.crm.update_ticket(made, {Field.TICKET_STATE: OPEN})
+    assert reopened.values[Field.TICKET_STATE] == OPEN
+    assert await connected.crm.create_ticket(ticket) == remote_id
+
+
+@pytest.mark.parametrize("remote_id", STRANGE)
+async def test_no_ticket_of_that_id(connected: Connected, remote_id: str) -> None:
+    with pytest.raises((NotFound, Refused, Unavailable)):
+        await connected.crm.get_ticket(remote_id)
+
+
+async def test_notes_are_listed_ours_with_their_key_and_theirs_without(connected: Connected) -> None:
+    buyer, other = connected.fake.add("Мария", "Соколова"), connected.fake.add("Иван", "Иванов")
+    ours = await connected.crm.append_note(Note("zabota-n5", Kind.CONTACT, buyer, "Просила перезвонить"))
+    connected.clock.advance(MINUTE)
+    theirs = connected.fake.write_note(buyer, "Звонила сама & ждёт <b>ответа</b>")
+    connected.fake.write_note(other, "Чужое")
+    notes = {note.remote_id: note for note in await connected.crm.list_notes(Kind.CONTACT, buyer)}
+    assert set(notes) == {ours, theirs}
+    assert (notes[ours].key, notes[theirs].key) == ("zabota-n5", "")
+    assert notes[theirs].text == "Звонила сама & ждёт <b>ответа</b>"
+    assert notes[theirs].at == connected.clock.now()
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST, Fault.CUT, Fault.SILENT, Fault.ERROR_AFTER])

@@ -10,13 +10,14 @@ from datetime import timedelta
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
 
 from core.clock import ManualClock
 from crm_bridge.adapters.auth import Header, Request
 from crm_bridge.adapters.errors import RateLimited, Refused, Resting, Unavailable, Uncertain
 from crm_bridge.adapters.http import CrmHttp, Limits
 from tests.crm_bridge.adapters.conftest import HurriedClock
+from tests.ports import free_port
 
 FAST = Limits(requests=1000, failures=5)
 
@@ -54,9 +55,10 @@ async def test_a_burst_passes_and_what_follows_keeps_the_rate(
 ) -> None:
     answers, address = server
     crm = client(address, http, hurried, replace(FAST, requests=5, per=timedelta(seconds=0.5)))
+    began = time.monotonic()
     await asyncio.gather(*(crm.call(Request("GET", "x")) for _ in range(10)))
     assert len(answers.asked) == 10
-    assert answers.asked[-1] - answers.asked[0] >= 0.4  # five at once, five more at ten a second
+    assert answers.asked[-1] - began >= 0.4  # five at once, five more at ten a second
 
 
 async def test_an_account_that_fails_again_and_again_is_left_alone_and_then_tried(
@@ -107,7 +109,7 @@ async def test_a_long_wait_is_left_to_the_caller(
 async def test_nobody_at_the_address_is_unavailable_for_writes_too(
     http: aiohttp.ClientSession, hurried: HurriedClock
 ) -> None:
-    crm = client(f"http://127.0.0.1:{unused_port()}", http, hurried)
+    crm = client(f"http://127.0.0.1:{free_port()}", http, hurried)
     with pytest.raises(Unavailable):
         await crm.call(Request("POST", "x", body={}))
 

@@ -56,3 +56,17 @@ def test_nothing_that_comes_breaks_the_reading(value: Any, field: Field, currenc
     assert moment is None or moment.tzinfo is UTC
     money = reading.money(value, currency)
     assert money is None or abs(money.minor) < 2**63
+
+
+@pytest.mark.parametrize(
+    ("html", "said"),
+    [
+        ("<p>Звонила</p><p>ждёт&nbsp;ответа</p>", "Звонила\nждёт ответа"),
+        ("Просила<br/>перезвонить <b>вечером</b>", "Просила\nперезвонить вечером"),
+        ("<p>1 &lt; 2 &amp; 3</p>", "1 < 2 & 3"),
+        ("<p>сегодня</p><p><br></p><p><br></p><p>[shop-n1]</p>", "сегодня\n\n[shop-n1]"),
+        (False, ""),
+    ],
+)
+def test_what_a_piece_of_html_says(html: object, said: str) -> None:
+    assert reading.plain(html) == said

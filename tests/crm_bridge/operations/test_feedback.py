@@ -57,8 +57,10 @@ async def test_help_is_rated_by_customers_and_by_strangers(
     maria = await shop.customer()
     known, unknown = await shop.chat(maria), await shop.chat()
     for _ in range(2):
-        await feedback.rating("a", known, maria, 5, "быстро")
-        await feedback.rating("b", unknown, None, 2, "")
+        rated = await feedback.rating("a", known, maria, 5)
+        await feedback.comment("c", known, maria, rated["id"], "быстро")
+        await feedback.comment("d", unknown, None, rated["id"], "чужое")
+        await feedback.rating("b", unknown, None, 2)
     told = {(one.conversation_id, one.customer_id, one.score, one.comment) for one in await ratings(db)}
     assert told == {(known, maria, 5, "быстро"), (unknown, None, 2, "")}
     assert len(await ratings(db)) == 2
@@ -69,6 +71,6 @@ async def test_there_are_no_six_stars(shop: Company, db: Database, feedback: Fee
     with pytest.raises(IntegrityError):
         await feedback.review("k", maria, "Чайник", 6, "", False)
     with pytest.raises(IntegrityError):
-        await feedback.rating("r", await shop.chat(maria), maria, 0, "")
+        await feedback.rating("r", await shop.chat(maria), maria, 0)
     assert await reviews(db) == []
     assert await ratings(db) == []

@@ -10,11 +10,21 @@ from core.db import Database
 from core.jobs import EmbeddedQueue, Worker
 from crm_bridge.adapters import Field, Values
 from crm_bridge.adapters.port import CrmAdapter
-from crm_bridge.models import ContactKind, ContactPoint, Customer
+from crm_bridge.models import (
+    ContactKind,
+    ContactPoint,
+    Customer,
+    Ticket,
+    TicketKind,
+    TicketPriority,
+    TicketState,
+)
+from crm_bridge.sql import reserve_ids
 from crm_bridge.sync import Conflicts, ConflictView, Statuses, Sync, people
 from crm_bridge.sync.meeting import Party
 from crm_bridge.sync.rules import SyncRules
 from crm_bridge.sync.tables import CrmLink
+from crm_bridge.timeline import EventKind, Timelines
 
 MINUTE = timedelta(minutes=1)
 KINDS = {"phone": ContactKind.PHONE, "email": ContactKind.EMAIL}
@@ -81,6 +91,48 @@ class Office:
             await people.write(session, customer_id, change, self.clock.now())
             if announced:
                 await self.sync.announcements.customer_changed(session, customer_id)
+
+    async def ticket(self, customer_id: int, subject: str = "Не греет") -> int:
+        """A ticket is opened here."""
+        now = self.clock.now()
+        async with self.db.write() as session:
+            [ticket_id] = await reserve_ids(session, Ticket, 1)
+            ticket = Ticket(
+                id=ticket_id,
+                customer_id=customer_id,
+                number=f"T-{ticket_id}",
+                kind=TicketKind.DEFECT,
+                state=TicketState.OPEN,
+                priority=TicketPriority.NORMAL,
+                subject=subject,
+                text="Купила неделю назад",
+                opened_at=now,
+                updated_at=now,
+            )
+            session.add(ticket)
+            await session.flush()
+            await self.sync.announcements.ticket_opened(session, ticket)
+        return ticket_id
+
+    async def handle(self, ticket_id: int, *, announced: bool = True, **values: object) -> None:
+        """Somebody here changes a ticket: `state`, `priority`, `subject`."""
+        async with self.db.write() as session:
+            ticket = await session.get_one(Ticket, ticket_id, with_for_update=True)
+            for name, value in (values | {"updated_at": self.clock.now()}).items():
+                setattr(ticket, name, value)
+            if announced:
+                await self.sync.announcements.ticket_changed(session, ticket)
+
+    async def tickets(self) -> dict[str, Ticket]:
+        """All tickets that are in the CRM, by their id there."""
+        async with self.db.read() as session:
+            rows = await session.scalars(select(Ticket).where(Ticket.external_ref.is_not(None)))
+            return {str(row.external_ref).partition(":")[2]: row for row in rows}
+
+    async def notes(self, customer_id: int) -> list[str]:
+        """What colleagues in the CRM wrote, as the customer's timeline shows it, newest first."""
+        page = await Timelines(self.db).page(customer_id, kinds={EventKind.INTERACTION})
+        return [event.title for event in page.events]
 
     async def values(self, customer_id: int) -> Values:
         async with self.db.write() as session:

@@ -1,8 +1,9 @@
 """Whatever happens in whatever order, both sides come to say the same, and no edit is lost without a record.
 
-A machine edits on both sides, loses and doubles webhooks, lets lists lag, takes the CRM away, loses answers,
-and kills our process at any step between two transactions. Every value it writes is unique, so each can be
-traced: it stands at the end, or somebody overwrote it who saw it, or it is in the record of conflicts.
+A machine edits people and tickets and writes notes on both sides, loses and doubles webhooks, lets lists lag,
+takes the CRM away, loses answers, and kills our process at any step between two transactions. Every value it
+writes is unique, so each can be traced: it stands at the end, or somebody overwrote it who saw it, or it is
+in the record of conflicts.
 
 One thing it does not do, because no CRM lets us prevent it: edit the very field that we are writing, between
 our last look and our write. `docs/crm.md` says so.
@@ -34,13 +35,17 @@ from hypothesis.stateful import (
 from core.clock import ManualClock
 from core.db import Database
 from core.jobs import EmbeddedQueue, Job, Worker
-from crm_bridge.adapters import Field, Uncertain
+from crm_bridge.adapters import Field, Kind, Uncertain
+from crm_bridge.adapters.values import TICKET_FIELDS
+from crm_bridge.models import TicketState
+from crm_bridge.sync.cases import values_of
 from crm_bridge.sync.rules import SyncRules
 from tests.conftest import NOON
 from tests.crm_bridge.sync.office import Office
 from tests.fakes.crm.plain import FIELDS, Death, PlainCrm
 
 FEW = 5
+BOTH = FIELDS | TICKET_FIELDS
 EXAMPLES = int(os.environ.get("SYNC_EXAMPLES", FEW))  # a mode; set it to search longer
 PEOPLE = 2
 Result = TypeVar("Result")
@@ -48,6 +53,8 @@ fields = st.sampled_from([Field.PHONE, Field.EMAIL])
 numbers = st.integers(0, PEOPLE - 1)
 steps = st.integers(1, 10)  # until the trouble comes
 RACE = ("after get", "before upsert")  # where an edit in the CRM would meet our write of the same field
+TICKET_RACE = ("after get ticket", "before update ticket")
+WRITES = ("after upsert", "after ticket", "after update ticket", "after note")
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,9 @@ class TwoSides(RuleBasedStateMachine):
         self.plan: dict[int, Callable[[str], Awaitable[None] | None]] = {}
         self.crm.step = self.queue.step = self.on_step  # type: ignore[method-assign]
         self.customers: list[int] = []
+        self.sent = 0  # notes of ours
+        self.opened: list[int] = []  # tickets that were opened here
+        self.notes: list[str] = []  # that people in the CRM wrote
 
     def run(self, work: Awaitable[Result]) -> Result:
         async def whole() -> Result:
@@ -115,6 +125,7 @@ class TwoSides(RuleBasedStateMachine):
             Field.EMAIL: f"m{number}@example.com",
             Field.GIVEN_NAME: f"Имя{number}",
             Field.FAMILY_NAME: f"Фамилия{number}",
+            Field.TICKET_SUBJECT: f"Тема{number}",
         }
         return values[Field(field)]
 
@@ -175,6 +186,75 @@ class TwoSides(RuleBasedStateMachine):
         self.wrote(field, value, self.crm.sees(remote_id, field))
         self.crm.edit(remote_id, **{Field(field).value: value})
 
+    # Tickets and notes.
+
+    @precondition(lambda self: len(self.opened) < PEOPLE)
+    @rule(who=numbers)
+    def a_ticket_is_opened_here(self, who: int) -> None:
+        subject = self.new(Field.TICKET_SUBJECT)
+        self.wrote(Field.TICKET_SUBJECT, subject, "")
+        customer_id = self.customers[who % len(self.customers)]
+        self.opened.append(self.run(self.office.ticket(customer_id, subject)))
+
+    @precondition(lambda self: self.crm.contacts and len(self.crm.cases) < 2 * PEOPLE)
+    @rule(who=numbers)
+    def a_case_is_opened_there(self, who: int) -> None:
+        subject = self.new(Field.TICKET_SUBJECT)
+        self.wrote(Field.TICKET_SUBJECT, subject, "")
+        self.crm.complain(sorted(self.crm.contacts)[who % len(self.crm.contacts)], subject)
+
+    @rule(which=numbers, closes=st.booleans())
+    def a_ticket_is_seen_to_here(self, which: int, closes: bool) -> None:
+        self.run(self.handle_here(which, closes))
+
+    async def handle_here(self, which: int, closes: bool) -> None:
+        known = await self.office.tickets()
+        if known:
+            ticket = known[sorted(known)[which % len(known)]]
+            subject = self.new(Field.TICKET_SUBJECT)
+            self.wrote(Field.TICKET_SUBJECT, subject, ticket.subject)
+            state = TicketState.SOLVED if closes else TicketState.OPEN
+            await self.office.handle(ticket.id, subject=subject, state=state)
+
+    @rule(which=numbers, closes=st.booleans())
+    def a_case_is_seen_to_there(self, which: int, closes: bool) -> None:
+        self.handle_there(which, closes)
+
+    def handle_there(self, which: int, closes: bool) -> None:
+        if self.crm.cases:
+            remote_id = sorted(self.crm.cases)[which % len(self.crm.cases)]
+            subject = self.new(Field.TICKET_SUBJECT)
+            self.wrote(Field.TICKET_SUBJECT, subject, self.crm.says(remote_id, "subject"))
+            self.crm.handle(remote_id, subject=subject, state="closed" if closes else "open")
+
+    @rule(after=steps, which=numbers, here=st.booleans())
+    def a_ticket_is_seen_to_while_jobs_run(self, after: int, which: int, here: bool) -> None:
+        def there(step: str) -> None:
+            if step not in TICKET_RACE:
+                self.handle_there(which, True)
+
+        self.plan[self.steps + after] = (lambda _: self.handle_here(which, True)) if here else there
+        self.work()
+
+    @precondition(lambda self: self.crm.contacts)
+    @rule(who=numbers, beside_case=st.booleans())
+    def a_note_is_written_there(self, who: int, beside_case: bool) -> None:
+        beside_case = beside_case and bool(self.crm.cases)
+        records = sorted(self.crm.cases if beside_case else self.crm.contacts)
+        self.notes.append(f"Заметка {len(self.notes)}")
+        kind = Kind.TICKET if beside_case else Kind.CONTACT
+        self.crm.write_note(kind, records[who % len(records)], self.notes[-1])
+
+    @rule(who=numbers)
+    def a_note_is_written_here(self, who: int) -> None:
+        self.run(self.write_note(self.customers[who % len(self.customers)]))
+
+    async def write_note(self, customer_id: int) -> None:
+        self.sent += 1
+        async with self.db.write() as session:
+            announce = self.office.sync.announcements
+            await announce.note(session, customer_id, f"n{self.sent}", "Наша")
+
     # Luck.
 
     @precondition(lambda self: self.crm.contacts)
@@ -209,7 +289,7 @@ class TwoSides(RuleBasedStateMachine):
     @rule(after=steps)
     def an_answer_is_lost(self, after: int) -> None:
         def lose(step: str) -> None:
-            if step == "after upsert":
+            if step in WRITES:
                 raise Uncertain("no whole answer came")
 
         self.plan[self.steps + after] = lose
@@ -275,26 +355,58 @@ class TwoSides(RuleBasedStateMachine):
         assert set(links) == set(self.crm.contacts)
         assert set(self.customers) <= set(links.values())
         record = self.run(self.office.record())
-        waiting = {(each.customer_id, each.field) for each in record if each.winner is None}
+        waiting = {(each.customer_id, each.ticket_id, each.field) for each in record if each.winner is None}
         standing: set[str] = set()
         for remote_id, customer_id in links.items():
             assert customer_id is not None
             ours = self.run(self.office.values(customer_id))
             theirs = self.crm.contacts[remote_id].values
             for field in FIELDS:
-                assert ours[field] == theirs[field] or (customer_id, field.value) in waiting
+                assert ours[field] == theirs[field] or (customer_id, None, field.value) in waiting
                 standing |= {ours[field], theirs[field]}
+        standing |= self.check_tickets(waiting)
+        self.check_notes(links)
         overwritten = {edit.overwrote for edit in self.edits}
         on_record = {value for each in record for value in (each.ours, each.theirs)}
         for edit in self.edits:
             assert edit.value in standing | overwritten | on_record, edit
 
+    def check_tickets(self, waiting: set[tuple[int, int | None, str]]) -> set[str]:
+        """Every ticket is one case and they say the same. Their subjects."""
+        tickets = self.run(self.office.tickets())
+        assert set(tickets) == set(self.crm.cases)
+        assert set(self.opened) <= {ticket.id for ticket in tickets.values()}
+        standing: set[str] = set()
+        for remote_id, ticket in tickets.items():
+            ours, theirs = values_of(ticket), self.crm.cases[remote_id].values
+            for field in TICKET_FIELDS:
+                undecided = (ticket.customer_id, ticket.id, field.value) in waiting
+                assert ours[field] == theirs[field] or undecided
+            standing |= {ours[Field.TICKET_SUBJECT], theirs[Field.TICKET_SUBJECT]}
+        return standing
+
+    def check_notes(self, links: dict[str, int | None]) -> None:
+        """Each of theirs is here once, each of ours is there once and did not come back."""
+        seen: list[str] = []
+        for customer_id in links.values():
+            assert customer_id is not None
+            seen += self.run(self.office.notes(customer_id))
+        assert sorted(seen) == sorted(self.notes)
+        assert len(self.crm.notes) == self.sent
+
 
 MODES = {
     "the CRM wins": {},
-    "we win": {"fields": {name.value: {"conflict": "zabota"} for name in FIELDS}},
-    "a person decides": {"fields": {name.value: {"conflict": "ask"} for name in FIELDS}},
-    "each owns something": {"fields": {"phone": {"owner": "crm"}, "email": {"owner": "zabota"}}},
+    "we win": {"fields": {name.value: {"conflict": "zabota"} for name in BOTH}},
+    "a person decides": {"fields": {name.value: {"conflict": "ask"} for name in BOTH}},
+    "each owns something": {
+        "fields": {
+            "phone": {"owner": "crm"},
+            "email": {"owner": "zabota"},
+            "ticket_state": {"owner": "crm"},
+            "ticket_subject": {"owner": "zabota"},
+        }
+    },
 }
 
 

@@ -10,14 +10,17 @@ from sqlalchemy import select
 
 from core.db import Database
 from crm_bridge.adapters import Field
-from crm_bridge.models import Ticket, TicketKind, TicketState
+from crm_bridge.models import Ticket, TicketPriority, TicketState
 from crm_bridge.sync import CrmConfig, connect
 from crm_bridge.sync.config import Account
 from tests.conftest import NOON
 from tests.crm_bridge.adapters.conftest import FAKES, HurriedClock
 from tests.crm_bridge.sync.office import Office
+from tests.fakes.crm.amocrm import FakeAmoCrm
 from tests.fakes.crm.base import FakeCrm, Fault
 from tests.fakes.crm.bottlecrm import FakeBottleCrm
+from tests.fakes.crm.espocrm import FakeEspoCrm
+from tests.fakes.crm.rest import FakeRest
 
 PHONE, OTHER_PHONE = "+79161234567", "+79160000000"
 
@@ -137,73 +140,96 @@ async def test_a_hostile_record_does_not_stop_the_others(firm: Firm) -> None:
     assert (copy.deal.title, copy.deal.amount) == ("Чайник", None)
 
 
+TWO_WAY = [FakeAmoCrm, FakeEspoCrm, FakeBottleCrm, FakeRest]  # the others only take tickets
+
+
 async def tickets(office: Office) -> dict[str, TicketState]:
     """What is asked for here, and where it stands."""
     async with office.db.read() as session:
         return {ticket.subject: ticket.state for ticket in await session.scalars(select(Ticket))}
 
 
-async def open_ticket(office: Office, customer_id: int, subject: str) -> int:
-    now = office.clock.now()
-    async with office.db.write() as session:
-        ticket = Ticket(
-            customer_id=customer_id,
-            number=f"T-{subject}",
-            kind=TicketKind.DEFECT,
-            state=TicketState.OPEN,
-            subject=subject,
-            text="Купила неделю назад",
-            opened_at=now,
-            updated_at=now,
-        )
-        session.add(ticket)
-        await session.flush()
-        await office.sync.announcements.ticket_opened(session, ticket)
-    return ticket.id
-
-
-@pytest.mark.parametrize("firm", [FakeBottleCrm], indirect=True)
+@pytest.mark.parametrize("firm", TWO_WAY, indirect=True)
 async def test_a_case_that_people_there_open_close_and_open_again_is_followed(firm: Firm) -> None:
     office, fake = firm.office, firm.fake
-    assert isinstance(fake, FakeBottleCrm)
     maria = fake.add("Мария", "Соколова", PHONE)
     asked = fake.complain(maria, "Где возврат? [срочно]")
-    fake.complain("somebody whom nobody knows", "Чужое")
+    fake.complain("99999", "Чужое")
     await office.pass_time()
     assert await tickets(office) == {"Где возврат? [срочно]": TicketState.OPEN}
-    fake.closed.add(asked)
+    fake.handle(asked, is_open=False)
     await office.pass_time()
     assert await tickets(office) == {"Где возврат? [срочно]": TicketState.CLOSED}
-    fake.closed.clear()
+    fake.handle(asked, is_open=True)
     await office.pass_time()
     assert await tickets(office) == {"Где возврат? [срочно]": TicketState.OPEN}
+    assert await office.record() == []
 
 
-@pytest.mark.parametrize("firm", [FakeBottleCrm], indirect=True)
+@pytest.mark.parametrize("firm", TWO_WAY, indirect=True)
 async def test_our_ticket_is_one_case_there_and_is_closed_when_they_close_it(firm: Firm) -> None:
     office, fake = firm.office, firm.fake
-    assert isinstance(fake, FakeBottleCrm)
     maria = await office.customer(phone=PHONE)
-    await open_ticket(office, maria, "Не греет")
-    await open_ticket(office, maria, "Не тот цвет")
+    await office.ticket(maria, "Не греет")
+    await office.ticket(maria, "Не тот цвет")
     fake.faults.extend([None, Fault.LOST] * 6)  # some answers never come
     await office.pass_time(20)
     assert await tickets(office) == {"Не греет": TicketState.OPEN, "Не тот цвет": TicketState.OPEN}
     [warm] = [case.id for case in fake.tickets if case.subject.startswith("Не греет")]
-    fake.closed.add(warm)
+    fake.handle(warm, is_open=False)
     await office.pass_time()
     assert await tickets(office) == {"Не греет": TicketState.CLOSED, "Не тот цвет": TicketState.OPEN}
     assert len(fake.tickets) == 2
+    assert await office.record() == []
 
 
-@pytest.mark.parametrize("firm", [FakeBottleCrm], indirect=True)
-async def test_what_was_solved_here_stays_solved_while_they_have_not_closed_it(firm: Firm) -> None:
+@pytest.mark.parametrize("firm", TWO_WAY, indirect=True)
+async def test_what_is_solved_here_is_closed_there_whatever_answers_are_lost(firm: Firm) -> None:
     office, fake = firm.office, firm.fake
     maria = await office.customer(phone=PHONE)
-    ticket_id = await open_ticket(office, maria, "Не греет")
+    ticket_id = await office.ticket(maria, "Не греет")
     await office.pass_time()
-    async with office.db.write() as session:
-        (await session.get_one(Ticket, ticket_id)).state = TicketState.SOLVED
-    await office.pass_time()
+    fake.faults.extend([None, Fault.LOST, None, Fault.ERROR_AFTER] * 3)
+    await office.handle(ticket_id, state=TicketState.SOLVED, priority=TicketPriority.HIGH)
+    await office.pass_time(20)
+    [case] = fake.tickets
+    fields = office.party.crm.capabilities.ticket_fields
+    assert not case.is_open
+    assert case.priority == ("high" if Field.TICKET_PRIORITY in fields else "normal")
     assert await tickets(office) == {"Не греет": TicketState.SOLVED}
-    assert len(fake.tickets) == 1
+    asked = len([each for each in fake.asked if each.startswith(("PATCH", "PUT"))])
+    await office.night()
+    assert len([each for each in fake.asked if each.startswith(("PATCH", "PUT"))]) == asked
+    assert await office.record() == []
+
+
+async def test_notes_that_people_there_write_come_into_the_timeline_and_ours_stay_one(firm: Firm) -> None:
+    office, fake = firm.office, firm.fake
+    maria = await office.customer(phone=PHONE)
+    async with office.db.write() as session:
+        await office.sync.announcements.note(session, maria, "n1", "Просила перезвонить")
+    await office.pass_time()
+    [contact] = await office.links()
+    fake.write_note(contact, "Звонила, <недовольна>")
+    await office.sync.receive("shop", fake.webhook(contact))
+    await office.work()
+    assert await office.notes(maria) == ["Звонила, <недовольна>"]
+    fake.faults.extend([None, Fault.LOST, Fault.GARBLED] * 3)
+    await office.night()
+    await office.night()
+    assert await office.notes(maria) == ["Звонила, <недовольна>"]
+    assert len(fake.notes) == 2
+
+
+@pytest.mark.parametrize("firm", [FakeEspoCrm, FakeBottleCrm], indirect=True)
+async def test_notes_beside_a_case_come_as_well(firm: Firm) -> None:
+    office, fake = firm.office, firm.fake
+    contact = fake.add("Мария", "Соколова", PHONE)
+    case = fake.complain(contact, "Где возврат?")
+    fake.write_note(case, "Деньги ушли вчера", "Case")
+    await office.pass_time()
+    assert await office.notes(await office.linked(contact)) == ["Деньги ушли вчера"]
+    fake.write_note(case, "Банк подтвердил", "Case")
+    await office.sync.receive("shop", fake.webhook(case, kind="ticket"))
+    await office.work()
+    assert set(await office.notes(await office.linked(contact))) == {"Деньги ушли вчера", "Банк подтвердил"}

@@ -74,11 +74,14 @@ async def tell(arguments: argparse.Namespace, server: str, folder: Path, crm: Bo
         await story.deals_are_copied()
         await story.edits_cross(arguments.rounds, arguments.edits, arguments.letters)
         await story.ends_equal()
-        await story.letters_came_once()
+        await story.cases_end_equal()
         await story.cases_come_back()
+        await story.notes_come_back()
+        await story.letters_came_once()
         await story.webhooks_are_told_apart()
         await story.deletions_are_found()
         await story.ends_equal()
+        await story.cases_end_equal()
     finally:
         await ours.close()
     return story.figures

@@ -15,7 +15,16 @@ from core.db import Database
 from core.jobs import EmbeddedQueue
 from core.settings import ROOT
 from crm_bridge.adapters import CrmAdapter, Field, Values
-from crm_bridge.models import ContactKind, ContactPoint, Customer, Ticket, TicketKind, TicketState
+from crm_bridge.models import (
+    ContactKind,
+    ContactPoint,
+    Customer,
+    Interaction,
+    Ticket,
+    TicketKind,
+    TicketPriority,
+    TicketState,
+)
 from crm_bridge.sync import Announcements, Conflicts, ConflictView, Statuses, Sync, connect, load, people
 from crm_bridge.sync.tables import CrmDeal, CrmLink, CrmOutgoing, LinkState
 
@@ -102,6 +111,7 @@ class Ours:
                 number=f"T{number}",
                 kind=TicketKind.COMPLAINT,
                 state=TicketState.OPEN,
+                priority=TicketPriority.NORMAL,
                 subject=f"Не греет чайник, обращение {number}",
                 text="Купила неделю назад, не греет.",
                 opened_at=now,
@@ -133,11 +143,25 @@ class Ours:
                 found[customer_id] = values
         return found
 
-    async def tickets(self) -> dict[str, TicketState]:
-        """The state of every ticket that is in the CRM, by its id there."""
+    async def tickets(self) -> dict[str, Ticket]:
+        """Every ticket that is in the CRM, by its id there."""
         async with self.db.read() as session:
             rows = await session.scalars(select(Ticket).where(Ticket.external_ref.is_not(None)))
-            return {str(row.external_ref).partition(":")[2]: row.state for row in rows}
+            return {str(row.external_ref).partition(":")[2]: row for row in rows}
+
+    async def handle(self, ticket_id: int, **values: object) -> None:
+        """Somebody here changes a ticket."""
+        async with self.db.write() as session:
+            ticket = await session.get_one(Ticket, ticket_id, with_for_update=True)
+            for name, value in (values | {"updated_at": self.clock.now()}).items():
+                setattr(ticket, name, value)
+            await self.announcements.ticket_changed(session, ticket)
+
+    async def notes(self) -> list[tuple[int, str]]:
+        """Whose timeline tells of which note that people there wrote."""
+        query = select(Interaction.customer_id, Interaction.text).where(Interaction.source == "crm:shop")
+        async with self.db.read() as session:
+            return [(row.customer_id, row.text) for row in await session.execute(query)]
 
     async def letters(self) -> dict[str, str | None]:
         """Tickets and notes that were sent, and what they are in the CRM."""

@@ -23,7 +23,7 @@ from core.settings import ROOT
 PYTHON = ROOT / ".venv-crm/bin/python"
 ORGANISATION = Path(__file__).with_name("organisation.py")
 ROLE = "bottlecrm"  # not a superuser: its row-level security must be in force
-START_SECONDS = 60
+START_SECONDS = 180  # on a machine that others use
 
 
 class NotRunning(Exception):
