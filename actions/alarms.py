@@ -6,9 +6,8 @@ Patterns stand in `phrases.yml`: words in their order with up to two others betw
 import re
 from enum import StrEnum
 
-import yaml
-
 from actions.wording import HERE
+from core import yml
 
 _GAP = r"(?:\W+\w+){0,2}?\W+"
 
@@ -43,4 +42,4 @@ def _one(pattern: str) -> str:
     return rf"\b{_GAP.join(words)}\b"
 
 
-alarms = Alarms(yaml.safe_load((HERE / "phrases.yml").read_text(encoding="utf-8"))["alarms"])
+alarms = Alarms(yml.parse((HERE / "phrases.yml").read_text(encoding="utf-8"))["alarms"])

@@ -6,6 +6,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from actions.dialogue import Option, Talk
+from actions.items import named_items
 from actions.turn import Turn
 from actions.wording import Wording
 from crm_bridge.models import OrderState
@@ -46,7 +47,7 @@ async def choose_order(
         "utter_choose_order",
         options,
         "human_agent",
-        read=lambda turn: _named(turn, orders),
+        read=lambda turn: _named(turn, orders) or _by_goods(turn.text, candidates),
         entity="order_id",
     )
     order = next((order for order in orders if order.number == order_number(number)), None)
@@ -84,6 +85,12 @@ def _take_for_granted(talk: Talk, orders: Sequence[OrderView], suiting: Sequence
 
 def _named(turn: Turn, orders: Sequence[OrderView]) -> str | None:
     return turn.entities.get("order_id") or _in_text(turn.text, orders)
+
+
+def _by_goods(text: str, orders: Sequence[OrderView]) -> str | None:
+    """The only one of the orders that has what the text names: «который блендер»."""
+    having = [order.number for order in orders if named_items(text, order.items)]
+    return having[0] if len(having) == 1 else None
 
 
 def _in_text(text: str, orders: Sequence[OrderView]) -> str | None:

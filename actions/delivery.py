@@ -55,6 +55,7 @@ async def choose_city(talk: Talk, rules: DeliveryRules) -> Destination:
     city = await talk.ask(CITY, "utter_delivery_which_city", read, "human_agent", entity="city")
     if (to := rules.destination(city)) is None:
         talk.wrong(CITY, "utter_delivery_unknown_city", "human_agent", city=city)
+    talk.slots[CITY] = to.city.name.ru
     return to
 
 
@@ -64,6 +65,8 @@ async def _suggested(talk: Talk, rules: DeliveryRules) -> str | None:
         return named
     if to := rules.destination_in(talk.task.text):
         return to.city.name.ru
+    if spoken_of := talk.turn.slots.get("city"):
+        return str(spoken_of)
     if (customer := talk.caller.proven_customer_id) is None:
         return None
     orders = await talk.services.orders.of_customer(customer, 1)

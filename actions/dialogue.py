@@ -51,6 +51,7 @@ class Dialogue(ABC):
 
     name: ClassVar[str]
     personal: ClassVar[bool] = True  # the customer must be known before it begins
+    kin: ClassVar[frozenset[str]] = frozenset()  # intents of messages that may well be answers here
     rests_on_crm: ClassVar[bool] = False  # what it says may be stale while the company's CRM does not answer
 
     def __init__(self, services: Services) -> None:
@@ -99,6 +100,11 @@ class Talk:
     def details(self) -> Mapping[str, str]:
         """Entities of the message that began the matter."""
         return self.task.details
+
+    @property
+    def files(self) -> Sequence[Mapping[str, str]]:
+        """What the customer sent with the matter: `key` in the media store, `name` and `type`."""
+        return self.task.files
 
     # --- asking ---------------------------------------------------------------------------------------------
 

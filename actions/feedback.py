@@ -1,5 +1,7 @@
 """Complaints, praise, reviews, and how the help is rated."""
 
+import re
+
 from actions.dialogue import Dialogue, Option, Talk
 from actions.filing import file_case
 from actions.reading import pick, words_of
@@ -10,7 +12,11 @@ from crm_bridge.orders import OrderView
 
 STARS = ("1", "2", "3", "4", "5")
 BAD, GOOD = 2, 4  # stars: so many and fewer, so many and more
-TOLD = 25  # letters that tell what happened; «хочу пожаловаться» alone does not
+TELLING = 3  # words that tell what happened; «хочу пожаловаться на курьера» names only whom
+_NAMES_ONLY = re.compile(
+    r"(?:хоч|хот|пожал|жал|претенз|недовол|оставит|подат|ваш|complain|want|like|file|would|about|your|happy)\w*"
+    r"|на|у|мне|меня|есть|make|have|a|an|the|i|to|my|am|not"
+)
 SKIP, SHOP = "skip", "shop"
 SUBJECT = 120
 ORDERS = 4
@@ -23,11 +29,12 @@ class Complaint(Dialogue):
     personal = False
 
     async def tell(self, talk: Talk) -> None:
-        upset = talk.known("upset", is_upset(self.services, talk.turn))
+        tells = _tells(talk.task.text)
+        upset = talk.known("upset", tells and is_upset(self.services, talk.turn))
         if talk.caller.proven_customer_id is None:
             talk.hand_over("utter_handoff_complaint", "complaint", urgent=upset)
         story = talk.task.text
-        if len(story) < TOLD and not upset:
+        if not tells:
             story = await talk.ask("story", "utter_ask_complaint", words_of(3), "human_agent")
             upset = talk.known("upset_now", is_upset(self.services, talk.turn))
         values = await file_case(
@@ -58,6 +65,7 @@ class LeaveReview(Dialogue):
     """Stars, words and whether they may be published; a bad review offers help besides."""
 
     name = "leave_review"
+    kin = frozenset({"praise", "complaint"})
 
     async def tell(self, talk: Talk) -> None:
         about = await self._about(talk)
@@ -107,33 +115,38 @@ class RateService(Dialogue):
     """How the help was, 1 to 5, with a comment for those who want; begun by a button alone."""
 
     name = "rate_service"
+    kin = frozenset({"praise", "complaint"})
     personal = False
 
     async def tell(self, talk: Talk) -> None:
         score = await ask_stars(talk, "utter_ask_rating")
         bad = int(score) <= BAD
+        feedback, conversation = self.services.feedback, talk.turn.conversation_id
+        customer = talk.caller.proven_customer_id
+        rated = await talk.do(
+            "rating", lambda key: feedback.rating(key, conversation, customer, int(score))
+        )  # at once: many say no more than this
         comment = await talk.ask(
             "comment",
             "utter_ask_what_was_bad" if bad else "utter_ask_comment",
             words_of(2),
             Option(SKIP, talk.words.text("button.no_words")),
         )
-        feedback = self.services.feedback
-        await talk.do(
-            "rating",
-            lambda key: feedback.rating(
-                key,
-                talk.turn.conversation_id,
-                talk.caller.proven_customer_id,
-                int(score),
-                "" if comment == SKIP else comment,
-            ),
-        )
+        if comment != SKIP:
+            await talk.do(
+                "words", lambda key: feedback.comment(key, conversation, customer, rated["id"], comment)
+            )
         if bad:
             talk.say("utter_rating_sorry", "human_agent")
             talk.offer("human_agent")
         else:
             talk.say("utter_rating_thanks")
+
+
+def _tells(text: str) -> bool:
+    """Whether a complaint says what happened, and not only that there is one."""
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    return sum(not _NAMES_ONLY.fullmatch(word) for word in words) >= TELLING
 
 
 async def ask_stars(talk: Talk, response: str) -> str:

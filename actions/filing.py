@@ -1,6 +1,5 @@
 """Opens a case in the course of a dialogue."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from actions.dialogue import ANSWER, Reader, Talk
@@ -18,14 +17,12 @@ async def file_case(
     priority: TicketPriority = TicketPriority.NORMAL,
     due: datetime | None = None,
     order_number: str | None = None,
-    files: Sequence[Mapping[str, str]] = (),
 ) -> dict[str, str]:
-    """Open one, once in the matter; gives its number and deadline in words, for a response.
+    """Open one, once in the matter, with the files that came; gives its number and deadline in words.
 
     Args:
         subject, text: for the staff, in the language of the dialogue.
         due: by when it is answered; None: as the company's rules say.
-        files: what the customer sent: `key` in the media store and `name`.
     """
     cases = talk.services.cases
     opened = await talk.do(
@@ -40,7 +37,7 @@ async def file_case(
             due,
             order_number,
             talk.turn.conversation_id,
-            files,
+            talk.files,
         ),
     )
     return {"case": opened["number"], "due": talk.words.by(datetime.fromisoformat(opened["due"]))}

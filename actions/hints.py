@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import yaml
-
 from actions.wording import HERE
+from core import yml
 from crm_bridge.company.words import speaks_of
 
 Lines = tuple[tuple[str, ...], ...]
@@ -27,7 +26,7 @@ class Hints:
 
 
 def _load() -> Any:
-    return yaml.safe_load((HERE / "hints.yml").read_text(encoding="utf-8"))
+    return yml.parse((HERE / "hints.yml").read_text(encoding="utf-8"))
 
 
 hints = Hints(_load())

@@ -41,10 +41,15 @@ class DeliveryDelay(Dialogue):
     rests_on_crm = True
 
     async def tell(self, talk: Talk) -> None:
-        order = await choose_order(talk, lambda one: one.is_open, or_newest=True)
+        now = self.services.clock.now()
+
+        def late_now(one: OrderView) -> bool:
+            return one.is_open and bool(one.lateness(now))
+
+        order = await choose_order(talk, late_now, or_newest=True)
         if order is None:
             return
-        late = order.lateness(self.services.clock.now())
+        late = order.lateness(now)
         if order.state in GONE or order.state is OrderState.READY_FOR_PICKUP:
             await self._stands(talk, order, order_words.response(order))
         elif order.state is OrderState.DELIVERED:

@@ -1,7 +1,8 @@
 """People take over on request."""
 
 from actions.base import ZabotaAction, leave_form
-from actions.events import Event
+from actions.events import Event, slot
+from actions.rating import SERVED
 from actions.say import Say
 from actions.turn import Turn
 
@@ -13,4 +14,4 @@ class HumanAgent(ZabotaAction):
 
     async def answer(self, turn: Turn, say: Say) -> list[Event]:
         say.hand_over("utter_handoff_requested", "requested")
-        return leave_form(turn)
+        return [slot(SERVED, None), *leave_form(turn)]

@@ -4,9 +4,8 @@ import re
 from enum import StrEnum
 from typing import Any
 
-import yaml
-
 from actions.wording import HERE
+from core import yml
 
 LONGEST = 8  # words; a longer message has a matter of its own
 _WORD = re.compile(r"[^\W_]+")
@@ -65,4 +64,4 @@ def _is_there(stem: str, words: list[str]) -> bool:
     return any(word.startswith(stem) for word in words)
 
 
-phrases = Phrases(yaml.safe_load((HERE / "phrases.yml").read_text(encoding="utf-8")))
+phrases = Phrases(yml.parse((HERE / "phrases.yml").read_text(encoding="utf-8")))

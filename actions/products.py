@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from actions.answering import TELLING
 from actions.dialogue import Dialogue, Option, Talk
-from actions.reading import words_of
-from actions.turn import Turn
+from actions.reading import SURE, words_of
+from actions.turn import NO_MATCH, Turn
 from actions.wording import Wording
 from crm_bridge.company.catalogue import Catalogue, Good
 
+ABOUT_GOODS = NO_MATCH | {"product_availability", "product_advice"}
 SHOWN = 5
 FEW = 5  # pieces and fewer are «осталось мало»
 
@@ -27,7 +28,7 @@ class ProductAvailability(Dialogue):
         meant = talk.task.text + " " + talk.details.get("product", "")
         found = mentioned(catalogue, meant)
         if not found:
-            said = await talk.ask("what", "utter_ask_product", words_of(3), "product_advice", "human_agent")
+            said = await talk.ask("what", "utter_ask_product", _product, "product_advice", "human_agent")
             found = mentioned(catalogue, said)
         if not found:
             talk.say("utter_product_unknown", "product_advice", "human_agent")
@@ -71,6 +72,12 @@ async def currency_of(talk: Talk) -> str:
     customer_id = talk.caller.proven_customer_id
     orders = await talk.services.orders.of_customer(customer_id) if customer_id is not None else []
     return orders[0].total.currency if orders else talk.services.catalogue.currency[talk.turn.language]
+
+
+def _product(turn: Turn) -> str | None:
+    """What the customer calls it; a message that surely is about another matter names no product."""
+    aside = turn.intent not in ABOUT_GOODS and turn.sureness >= SURE
+    return None if aside else words_of(3)(turn)
 
 
 def mentioned(catalogue: Catalogue, text: str) -> list[Good]:

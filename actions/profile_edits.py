@@ -13,6 +13,7 @@ FIELDS = ("phone", "email", "given_name", "family_name", "patronymic", "city", "
 CONTACTS = frozenset({"phone", "email"})
 LANGUAGES = {"ru": "Русский", "en": "English"}  # each in its own words
 DETAILS = 3  # letters of an answer that tells anything
+_NEW_NAME = re.compile(r"\s(?:на|to)\s+([А-ЯЁA-Z][\w'-]+)[.!]*$")  # «фамилию на Орлова»
 _NAME = re.compile(r"[^\W\d_]+(?:[-' ’][^\W\d_]+){0,3}")
 _LEAD_IN = re.compile(
     r"^(?:меня зовут|запишите|исправьте на|теперь я|теперь|на|я|город"
@@ -53,6 +54,8 @@ class EditProfile(Dialogue):
         """A name or a city: written, shown, agreed to."""
         if field == "city" and (city := talk.details.get("city")):
             talk.known("value", city)
+        elif named := _NEW_NAME.search(talk.task.text):
+            talk.known("value", named[1])
         what = talk.words.text(f"profile.{field}")
         value = await talk.ask(
             "value",

@@ -8,13 +8,15 @@ from actions.dialogue import Dialogue, Talk
 from actions.hints import hints
 from actions.say import Button
 from actions.turn import Turn
-from crm_bridge.company.promotions import Promotion
+from crm_bridge.company.promotions import Promotion, PromotionRules
 from crm_bridge.money import Money
 from crm_bridge.promotions import Buyer, Obstacle, find, obstacle, similar
 
+SHORTEST_CODE = 4  # characters
 NOTES = 2  # answers in one message
 CODE = "promo_code"
 _ONE_WORD = re.compile(r"[\w-]{3,20}")
+_LIKE_A_CODE = re.compile(r"(?=.*[A-Z])(?=.*\d)[A-Z\d-]{4,20}")
 _AMOUNT = re.compile(r"(\d+) ([A-Z]{3})")
 
 
@@ -26,7 +28,7 @@ class PromoCode(Dialogue):
 
     async def tell(self, talk: Talk) -> None:
         rules, language = self.services.company.promotions, talk.words.language
-        if code := talk.details.get(CODE):
+        if code := talk.details.get(CODE) or _written_code(rules, talk.task.text):
             talk.known("code", code)
         if not talk.has("code"):
             notes = [note.text.to(language) for note in rules.notes if note.suits(talk.task.text)][:NOTES]
@@ -112,6 +114,13 @@ def _read_code(turn: Turn) -> str | None:
     return (
         text if _ONE_WORD.fullmatch(text) and turn.intent not in ("deny", "affirm", "human_agent") else None
     )
+
+
+def _written_code(rules: PromotionRules, text: str) -> str | None:
+    """A code of ours in a message, or something that looks like a code: «не применяется SPRING15»."""
+    words = [word.strip(".,!?«»\"'()") for word in text.split()]
+    known = (word for word in words if len(word) >= SHORTEST_CODE and find(rules, word))
+    return next(known, None) or next((word for word in words if _LIKE_A_CODE.fullmatch(word)), None)
 
 
 def _try(promotion: Promotion) -> Button:

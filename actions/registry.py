@@ -10,6 +10,7 @@ from actions.clarifying import ABOUT_ORDERS, TECHNICAL, Clarify
 from actions.delivery import DeliveryOptions, DeliveryPeriod
 from actions.dialogue import Dialogue
 from actions.feedback import Complaint, LeaveReview, Praise, RateService
+from actions.files import SendFile
 from actions.identification import (
     AfterIdentification,
     AskCode,
@@ -103,6 +104,7 @@ def all_actions(services: Services) -> list[ZabotaAction]:
         *begins,
         GoOn(services, runner),
         StrayAnswer(services),
+        SendFile(services),
         AfterIdentification(services, [orders, *begins]),
         StrayIdentification(services),
         person,

@@ -2,20 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from actions.answers import suggest
 from actions.dialogue import Option, Talk
 from actions.hints import hints
 from actions.items import choose_item, item_title, quantity_of
-from actions.turn import Turn
+from actions.turn import NO_MATCH, Turn
 from crm_bridge.company.returns import HandOver
 from crm_bridge.money import Money
 from crm_bridge.orders import ItemView, OrderView
 from crm_bridge.tickets import TicketView
 
 ALL, SKIP = "all", "skip"
-PHOTO = "photo"  # the question; the answer is a list of files, or `SKIP`
+PHOTO = "photo"  # the question
+SENT = "sent"
+TELLING = 2  # words that tell more of what happened
 
 Pieces = dict[str, int]  # id of a line of an order: how many pieces of it (JSON has text for keys)
 
@@ -80,32 +81,21 @@ def worth(order: OrderView, pieces: Pieces) -> Money:
     return Money(sum(prices[id_] * count for id_, count in pieces.items()), order.total.currency)
 
 
-def keep_photos(talk: Talk) -> None:
-    """Keep the files of this message, whatever it answers."""
-    if not talk.turn.attachments:
-        return
-    had = talk.task.facts.get(PHOTO)
-    files = [dict(file) for file in talk.turn.attachments]
-    kept = [file for file in had or [] if file not in files] if isinstance(had, list) else []
-    talk.task.facts[PHOTO] = [*kept, *files]
+async def ask_for_photo(talk: Talk) -> None:
+    """Pictures, if the customer can send some; the matter goes on without. Words belong to the story."""
+    own = NO_MATCH | {talk.task.dialogue, "technical_problem", "damaged_or_wrong_item"}
 
+    def read(turn: Turn) -> str | None:
+        if turn.intent == "deny" or hints("without_photo", turn.text):
+            return SKIP
+        told = turn.intent in own and "?" not in turn.text and len(turn.text.split()) >= TELLING
+        if told:
+            talk.task.facts["story"] = f"{talk.task.facts.get('story', '')}\n{turn.text}".strip()
+        return SKIP if told else None
 
-async def ask_for_photo(talk: Talk) -> list[dict[str, str]]:
-    """Pictures, if the customer can send some; the matter goes on without."""
-
-    def read(turn: Turn) -> Any:
-        without = turn.intent == "deny" or hints("without_photo", turn.text)
-        return SKIP if without else None
-
-    skip = Option(SKIP, talk.words.text("button.no_photo"))
-    await talk.ask(PHOTO, "utter_ask_photo", read, skip)
-    return photos(talk)
-
-
-def photos(talk: Talk) -> list[dict[str, str]]:
-    """The files that were sent."""
-    found = talk.task.facts.get(PHOTO)
-    return found if isinstance(found, list) else []
+    if talk.files:
+        talk.known(PHOTO, SENT)
+    await talk.ask(PHOTO, "utter_ask_photo", read, Option(SKIP, talk.words.text("button.no_photo")))
 
 
 async def choose_way(talk: Talk, ways: Sequence[HandOver]) -> HandOver:

@@ -13,8 +13,6 @@ from actions.returning import (
     choose_pieces,
     choose_way,
     describe,
-    keep_photos,
-    photos,
     returnable,
     worth,
 )
@@ -48,7 +46,6 @@ class ReturnItem(Dialogue):
         self._wrong = DamagedOrWrongItem(services)
 
     async def tell(self, talk: Talk) -> None:
-        keep_photos(talk)
         delivered = OrderState.DELIVERED
         order = await choose_order(talk, self._in_time, otherwise=lambda one: one.state is delivered)
         if order is None:
@@ -171,7 +168,7 @@ class ReturnItem(Dialogue):
             text="\n".join([*said, talk.task.text]),
             order_number=order.number,
             conversation_id=talk.turn.conversation_id,
-            files=photos(talk),
+            files=talk.files,
         )
         returns, customer = self.services.returns, talk.customer_id
         done = await talk.do(

@@ -30,6 +30,7 @@ from actions.dialogue import (
 )
 from actions.events import Event, active_form, listen, slot
 from actions.phrases import Wish, phrases
+from actions.rating import SERVED, note_served
 from actions.say import Say
 from actions.services import Services
 from actions.tasks import Agenda, Request, Task
@@ -40,6 +41,8 @@ from crm_bridge.identity import Caller
 FORM, SLOT = "task_form", "task_answer"
 TASKS = "tasks"
 RESUME = "resume"  # the question whether to continue after a pause
+SEND_FILE = "send_file"  # the intent of files without a word
+UNSURE = 0.4  # probability of an intent below which a message is no matter of its own
 PATIENCE = 3  # answers that are not understood, then people help
 NO_MATTER = NO_MATCH | {"affirm", "deny", ANSWER}  # in a dialogue these are answers that miss the question
 
@@ -61,13 +64,16 @@ class Runner:
         agenda = Agenda.of_slot(turn.slots.get(TASKS))
         for request in self._other_inquiries(turn, name):
             agenda.wait(request)
+        agenda.keep((), self._services.clock.now())
         if self.needs_identification(name, caller):
+            agenda.keep(turn.attachments, self._services.clock.now())
             asking = ask_who_it_is(turn, f"action_{name}", details, turn.text)
             return [slot(TASKS, agenda.as_slot()), *asking]
         if agenda.open and agenda.open[-1].locked and agenda.open[-1].dialogue == name:
             agenda.open[-1].locked = False  # the customer has proven again who they are
         else:
             agenda.begin(Request(name, details, turn.text))
+        agenda.open[-1].take(turn.attachments)
         return await self._run(agenda, turn, say, caller, heard=None)
 
     async def hear(self, turn: Turn, say: Say, caller: Caller) -> list[Event] | None:
@@ -84,6 +90,7 @@ class Runner:
         if another_matter and self.needs_identification(task.dialogue, caller):
             return None  # the proof ran out: what is asked now comes first
         self._correct(task, turn)
+        task.take(turn.attachments)
         try:
             return await self._run(agenda, turn, say, caller, heard=turn)
         except Unheard:
@@ -120,9 +127,9 @@ class Runner:
             except Paused:
                 return _waiting(agenda, slots | talk.slots)
             except HandedOver:
-                return [slot(TASKS, None), *leave_form(turn)]
+                return [slot(TASKS, None), slot(SERVED, None), *leave_form(turn)]
             agenda.open.remove(task)
-            slots |= talk.slots
+            slots |= talk.slots | note_served(task, turn)
             heard = None
         return _ended(slots)
 
@@ -213,14 +220,21 @@ class Runner:
         """No answer to the open question: another matter, a correction, or not understood."""
         say.nothing()
         task = agenda.open[-1]
+        if turn.intent == SEND_FILE:
+            say("utter_file_kept")
+            return await self._run(agenda, turn, say, caller, heard=None)
         if task.asked in task.reopened and phrases.correction(turn.text) == task.asked:
             return await self._run(agenda, turn, say, caller, heard=None)  # «другой заказ»: ask which
         if phrases.wish(turn.text) is Wish.CANCEL:
             return await self._drop(agenda, turn, say, caller)
-        if turn.intent not in NO_MATTER and turn.intent != task.dialogue:
+        unsure = bool(turn.ranking) and turn.sureness < UNSURE
+        if not unsure and turn.intent not in NO_MATTER | self._dialogues[task.dialogue].kin | {task.dialogue}:
             return None
         if turn.intent in NO_MATCH and self._services.knowledge.answer(turn.text, turn.language):
             return None
+        if turn.attachments:
+            say("utter_file_kept")
+            return await self._run(agenda, turn, say, caller, heard=None)
         task.tries += 1
         if task.tries >= PATIENCE:
             say.hand_over("utter_handoff_not_understood", "not_understood")

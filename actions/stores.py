@@ -29,11 +29,16 @@ class StoreInfo(Dialogue):
         lines = [store_line(talk, store, day) for store in found]
         talk.say("utter_stores", "book_appointment", "delivery_options", stores="\n\n".join(lines))
 
+    def _spoken_of(self, talk: Talk) -> str | None:
+        """The city that the conversation was about, if there is a store."""
+        city = talk.turn.slots.get("city")
+        return city if city and self.services.company.stores.in_city(city) else None
+
     async def _city(self, talk: Talk) -> str:
         """The named city, the customer's own, or the one that is asked for."""
         stores = self.services.company.stores
         if not talk.has("city") and not talk.reopened("city"):
-            city = talk.details.get("city")
+            city = talk.details.get("city") or self._spoken_of(talk)
             if city is None and talk.caller.proven_customer_id is not None:
                 own = await self.services.visits.city_of(talk.caller.proven_customer_id)
                 city = own if own and stores.in_city(own) else None

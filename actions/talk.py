@@ -3,6 +3,7 @@
 from actions.base import ZabotaAction, leave_form
 from actions.events import Event, slot
 from actions.matters import open_matter
+from actions.rating import ask_for_rating
 from actions.say import Say
 from actions.services import Services
 from actions.tasks import Agenda
@@ -46,8 +47,11 @@ class SmallTalk(ZabotaAction):
         match turn.intent:
             case "goodbye":
                 return self._goodbye(turn, say)
+            case "thanks" if turn.form:
+                say("utter_thanks_shortly")
             case "thanks":
-                say("utter_thanks_shortly" if turn.form else "utter_thanks")
+                say("utter_thanks")
+                return ask_for_rating(self.services, turn, say)
             case "deny":
                 say("utter_deny")
             case "capabilities":
@@ -63,6 +67,7 @@ class SmallTalk(ZabotaAction):
             say("utter_goodbye_unfinished", topic=topic)
         else:
             say("utter_goodbye")
+            return [*ask_for_rating(self.services, turn, say), *leave_form(turn)]
         return leave_form(turn)
 
 

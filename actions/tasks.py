@@ -3,10 +3,12 @@
 It lives in the slot `tasks`. It holds what was said, and it is no proof of anything.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
+FILES_WAIT = timedelta(hours=1)  # for a matter to begin that they belong to
 DEPTH = 3  # matters open at once; the oldest is dropped
 
 
@@ -25,7 +27,13 @@ class Task:
     asked_at: str | None = None
     tries: int = 0  # answers to the open question that were not understood
     resuming: bool = False  # asked whether to continue after a pause
+    files: list[dict[str, str]] = field(default_factory=list)  # that came with it: `key`, `name`, `type`
     locked: bool = False  # the proof of who the customer is ran out: it waits for a new one
+
+    def take(self, files: Sequence[Mapping[str, str]]) -> None:
+        """Keep files of the customer with this matter, each once."""
+        known = {file["key"] for file in self.files}
+        self.files += [dict(file) for file in files if file["key"] not in known]
 
     def answer(self, question: str, value: Any) -> None:
         self.facts[question] = value
@@ -63,6 +71,7 @@ class Agenda:
 
     open: list[Task] = field(default_factory=list)
     waiting: list[Request] = field(default_factory=list)
+    files: list[dict[str, str]] = field(default_factory=list)  # that came before anybody knew what for
 
     @classmethod
     def of_slot(cls, stored: Any) -> Self:
@@ -70,18 +79,30 @@ class Agenda:
         if not isinstance(stored, dict):
             return cls()
         return cls(
-            [Task(**task) for task in stored["open"]], [Request(**request) for request in stored["waiting"]]
+            [Task(**task) for task in stored["open"]],
+            [Request(**request) for request in stored["waiting"]],
+            list(stored.get("files", ())),
         )
 
     def as_slot(self) -> dict[str, Any] | None:
-        return asdict(self) if self.open or self.waiting else None
+        return asdict(self) if self.open or self.waiting or self.files else None
 
     def begin(self, request: Request) -> Task:
-        """Put a matter on top. The same matter begun again replaces the earlier one."""
+        """Put a matter on top, with the files that wait for it. The same one begun again replaces itself."""
         task = Task(request.dialogue, request.details, request.text)
+        for earlier in self.open:
+            task.take(earlier.files if earlier.dialogue == request.dialogue else ())
+        task.take(self.files)
+        self.files = []
         others = [one for one in self.open if one.dialogue != request.dialogue]
         self.open = [*others, task][-DEPTH:]
         return task
+
+    def keep(self, files: Sequence[Mapping[str, str]], at: datetime) -> None:
+        """Keep files for the matter that begins next."""
+        fresh = at - FILES_WAIT
+        kept = {file["key"]: file for file in self.files if datetime.fromisoformat(file["at"]) > fresh}
+        self.files = [*(kept | {file["key"]: {**file, "at": at.isoformat()} for file in files}).values()]
 
     def wait(self, request: Request) -> None:
         """Keep an inquiry for later, once."""

@@ -4,6 +4,7 @@ import re
 
 from actions.dialogue import NO, YES, Dialogue, Option, Talk
 from actions.filing import file_case
+from actions.items import goods_named
 from actions.phrases import Wish, phrases
 from actions.reading import words_of, yes_or_no
 from actions.turn import Turn
@@ -13,6 +14,7 @@ from crm_bridge.models import TicketKind
 SKIP = "skip"
 LEAST = 6  # letters that may tell what is wrong
 SUBJECT = 120
+TELLING = 3  # words that may name a thing and its trouble
 _NOT_YET = re.compile(r"\b(?:не|нет|без изменен\w*|то же|not|no|still|same|doesn't|didn't|nothing|nope)\b")
 _ABOUT_IT = re.compile(r"включ|работ|заряж|греет|помог|start|charg|work|help|turn")
 _HELPED = re.compile(
@@ -61,11 +63,16 @@ class TechnicalProblem(Dialogue):
         knowledge, language = self.services.knowledge, talk.turn.language
         problem = talk.known("told", talk.task.text)
         guide = knowledge.guide(problem, language)
-        if guide is None:
+        if guide is None and not self._told_enough(talk):
             more = await talk.ask("problem", "utter_ask_problem", words_of(LEAST), "human_agent")
             problem = f"{problem}\n{more}".strip()
             guide = knowledge.guide(problem, language)
         return problem, guide
+
+    def _told_enough(self, talk: Talk) -> bool:
+        """Whether the first message names the thing and what happens: «торшер моргает и гудит»."""
+        named = goods_named(self.services.catalogue, talk.task.text) or talk.details.get("product")
+        return bool(named) and len(talk.task.text.split()) >= TELLING
 
     async def _solved(self, talk: Talk, guide: Guide) -> bool:
         yes, no = (talk.words.text(key) for key in ("button.helped", "button.not_helped"))
@@ -95,15 +102,16 @@ def _helped(turn: Turn) -> str | None:
         return None
     if _NOT_YET.search(text):
         return NO
+    if turn.intent == TechnicalProblem.name and not _HELPED.search(text):  # tells what happens still
+        return NO
     return YES if _HELPED.search(text) else yes_or_no(turn)
 
 
 def _details(turn: Turn) -> str | None:
-    """What else there is to see; pictures are told by their names, the files lie in the conversation."""
+    """What else there is to see, in words or as pictures, which come with the case."""
     if turn.intent == "deny":
         return SKIP
-    files = ", ".join(file.get("name", "") for file in turn.attachments)
-    return ". ".join(part for part in (words_of(2)(turn), files) if part) or None
+    return words_of(2)(turn) or (SKIP if turn.attachments else None)
 
 
 def _report(problem: str, guide: Guide | None, details: str, talk: Talk) -> str:

@@ -1,5 +1,8 @@
 """Visits: booking, moving and cancelling on the real calendar."""
 
+import re
+from collections.abc import Sequence
+
 from actions.dialogue import Dialogue, Option, Talk
 from actions.reading import pick
 from actions.slots import Room, choose_slot, offer_again, slot_title
@@ -9,6 +12,7 @@ from crm_bridge.company.visits import VisitService
 from crm_bridge.visits import VisitView
 
 CITIES = 5
+_HOUR = re.compile(r"\b(\d{1,2})(?:[:.]\d\d)?\b")
 VISIT = "visit"  # the question
 
 
@@ -162,8 +166,21 @@ async def choose_visit(talk: Talk) -> VisitView | None:
     if len(visits) == 1:
         talk.known(VISIT, str(visits[0].id))
     options = [Option(str(one.id), f"{title_of(talk, one.service)}, {_when(talk, one)}") for one in visits]
-    key = await talk.choose(VISIT, "utter_choose_visit", options[:CITIES], "human_agent")
+    key = await talk.choose(
+        VISIT,
+        "utter_choose_visit",
+        options[:CITIES],
+        "human_agent",
+        read=lambda turn: _by_hour(talk, turn.text, visits),
+    )
     return next((one for one in visits if str(one.id) == key), visits[0])
+
+
+def _by_hour(talk: Talk, text: str, visits: Sequence[VisitView]) -> str | None:
+    """The only visit at an hour that the text names: «который в 13»."""
+    hours = {int(hour) for hour in _HOUR.findall(text)}
+    then = [one for one in visits if one.starts_at.astimezone(wording_at(talk, one.place).zone).hour in hours]
+    return str(then[0].id) if len(then) == 1 else None
 
 
 def _say_full(talk: Talk) -> None:

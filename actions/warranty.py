@@ -6,7 +6,7 @@ from actions.filing import file_case
 from actions.hints import hints
 from actions.items import named_items
 from actions.reading import words_of
-from actions.returning import already_open, ask_for_photo, choose_way, keep_photos, say_open
+from actions.returning import already_open, ask_for_photo, choose_way, say_open
 from actions.turn import Turn
 from actions.wrong_items import TOLD
 from crm_bridge.assets import AssetView
@@ -22,7 +22,6 @@ class WarrantyRepair(Dialogue):
     name = "warranty_repair"
 
     async def tell(self, talk: Talk) -> None:
-        keep_photos(talk)
         if hints("warranty", talk.task.text) == "status" and await self._stands(talk):
             return
         asset = await self._thing(talk)
@@ -75,13 +74,13 @@ class WarrantyRepair(Dialogue):
             return
         told = len(talk.task.text.split()) >= TOLD
         suggest(talk, "story", talk.task.text if told else None)
-        story = await talk.ask("story", "utter_warranty_what_happened", words_of(3), "human_agent")
-        files = await ask_for_photo(talk)
+        await talk.ask("story", "utter_warranty_what_happened", words_of(3), "human_agent")
+        await ask_for_photo(talk)
         warranty = self.services.company.returns.warranty
         way = await choose_way(talk, warranty.ways)
-        lines = [title, until, story, way.title.to(talk.turn.language)]
+        lines = [title, until, talk.task.facts["story"], way.title.to(talk.turn.language)]
         text = "\n".join(line for line in lines if line)
-        values = await file_case(talk, TicketKind.DEFECT, subject, text, files=files)
+        values = await file_case(talk, TicketKind.DEFECT, subject, text)
         notes = notes_on(talk, warranty.notes)
         talk.say(
             response,

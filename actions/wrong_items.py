@@ -15,8 +15,6 @@ from actions.returning import (
     by_line,
     choose_pieces,
     describe,
-    keep_photos,
-    photos,
     returnable,
     say_open,
 )
@@ -43,7 +41,6 @@ class DamagedOrWrongItem(Dialogue):
     name = "damaged_or_wrong_item"
 
     async def tell(self, talk: Talk) -> None:
-        keep_photos(talk)
         order = await choose_order(talk, self._in_time, otherwise=lambda one: one.state in SENT)
         if order is None:
             return
@@ -142,7 +139,6 @@ class DamagedOrWrongItem(Dialogue):
                 text,
                 priority=high,
                 order_number=order.number,
-                files=photos(talk),
             )
         draft = CaseDraft(
             kind=TicketKind.DEFECT,
@@ -151,7 +147,7 @@ class DamagedOrWrongItem(Dialogue):
             priority=TicketPriority.HIGH,
             order_number=order.number,
             conversation_id=talk.turn.conversation_id,
-            files=photos(talk),
+            files=talk.files,
         )
         returns, customer = self.services.returns, talk.customer_id
         done = await talk.do(

@@ -19,12 +19,12 @@ def programs(settings: Settings) -> list[Program]:
     """Actions, engines, gateways, delivery. Secrets travel in the environment, never on a command line."""
     if settings.db_url.startswith("sqlite") and (settings.gateways > 1 or settings.deliveries):
         raise SystemExit("Several gateways or delivery processes need PostgreSQL: set ZABOTA_DATABASE_URL.")
-    model = Registry(settings.models).live()
-    if model is None:
+    if Registry(settings.models, settings.models_key).live() is None:
         raise SystemExit("There is no trained model: run `make train`.")
     actions = f"http://127.0.0.1:{settings.actions_port}"
     engine = {
-        "ZABOTA_ENGINE_MODEL": str(model),
+        "ZABOTA_ENGINE_MODEL": str(settings.models.resolve()),  # the live one of the registry
+        "ZABOTA_MODELS_SECRET": settings.models_key.decode(),
         "ZABOTA_ENGINE_SECRET": settings.engine_key.decode(),
         "ZABOTA_ACTIONS_URL": f"{actions}/webhook",
         "ZABOTA_ACTIONS_SECRET": settings.actions_key.decode(),

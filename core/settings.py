@@ -34,6 +34,7 @@ class Settings(BaseSettings):
 
     var: Path = ROOT / "var"  # data, secrets, the engine's working folder
     models: Path = ROOT / "models"
+    project: Path = ROOT  # what the assistant is trained on: domain.yml, config.yml, data/
     database_url: str = ""  # empty: SQLite in `var`
     host: str = "127.0.0.1"
     port: int = 8080
@@ -65,10 +66,15 @@ class Settings(BaseSettings):
     queue_patience: Seconds = timedelta(minutes=15)  # then a waiting customer is told the truth
     verification_lasts: Seconds = timedelta(hours=12)
 
+    oidc_issuer: str = ""  # the company's log-in server (OpenID Connect); empty: passwords only
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+
     engine_secret: SecretStr = SecretStr("")
     actions_secret: SecretStr = SecretStr("")
     site_secret: SecretStr = SecretStr("")  # the host site signs user ids with it
     staff_secret: SecretStr = SecretStr("")  # encrypts the secrets of second factors
+    models_secret: SecretStr = SecretStr("")  # signs the trained models
     code_pepper: SecretStr = SecretStr("")  # one-time codes are stored hashed with it
 
     @property
@@ -100,6 +106,10 @@ class Settings(BaseSettings):
     @cached_property
     def staff_key(self) -> bytes:
         return self._secret("staff", self.staff_secret)
+
+    @cached_property
+    def models_key(self) -> bytes:
+        return self._secret("models", self.models_secret)
 
     @cached_property
     def pepper(self) -> bytes:

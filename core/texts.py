@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
+from core import yml
 
 DEFAULT_LANGUAGE = "ru"
 
@@ -12,7 +12,7 @@ class Texts:
     """A catalogue `{key: {ru: …, en: …}}`. Complete in both languages, or it does not load."""
 
     def __init__(self, path: Path) -> None:
-        entries: dict[str, dict[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        entries: dict[str, dict[str, str]] = yml.parse(path.read_text(encoding="utf-8"))
         incomplete = [key for key, said in entries.items() if not {"ru", "en"} <= said.keys()]
         if incomplete:
             raise ValueError(f"{path.name}: not in both languages: {', '.join(incomplete)}")

@@ -5,7 +5,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import String, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import Clock
@@ -25,6 +25,7 @@ class Account:
     id: int
     customer_id: int | None
     language: str | None
+    dead: bool = False  # nothing could be delivered there
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +148,17 @@ class Identities:
         return customer_id
 
 
+_ACCOUNT = select(Identity.id, Identity.customer_id, Identity.language, Identity.dead_at).where(
+    Identity.channel == bindparam("channel", type_=String()),
+    Identity.account == bindparam("account", type_=String()),
+    Identity.external_id == bindparam("external_id", type_=String()),
+)
+
+
 async def _account(session: AsyncSession, channel: str, account: str, external_id: str) -> Account | None:
-    query = select(Identity.id, Identity.customer_id, Identity.language).where(
-        Identity.channel == channel, Identity.account == account, Identity.external_id == external_id
-    )
-    row = (await session.execute(query)).one_or_none()
-    return None if row is None else Account(row.id, row.customer_id, row.language)
+    asked = {"channel": channel, "account": account, "external_id": external_id}
+    row = (await session.execute(_ACCOUNT, asked)).one_or_none()
+    return None if row is None else Account(row.id, row.customer_id, row.language, row.dead_at is not None)
 
 
 def user_hash(site_key: bytes, user_id: str) -> str:

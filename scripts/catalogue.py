@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from core import yml
 from core.settings import ROOT
 
 PAGE = ROOT / "docs/dialogues.md"
@@ -269,7 +268,7 @@ class Files:
 
 
 def _read(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yml.parse(path.read_text(encoding="utf-8"))
 
 
 def _examples(language: str) -> Iterator[tuple[str, list[str]]]:

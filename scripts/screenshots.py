@@ -1,10 +1,11 @@
 """Makes the pictures of the documentation from the running product: `make screenshots`."""
 
 import asyncio
+import shutil
 import tempfile
 from pathlib import Path
 
-from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from bot.web.staff.accounts import Accounts
 from bot.web.staff.roles import Role
@@ -15,6 +16,14 @@ from tests.product.running import Product, running_product, trained_models
 
 IMAGES = ROOT / "docs/img"
 PASSWORD = STAFF_SECRET = "a long password"  # noqa: S105 - of a product that lives for a minute
+STRANGE = (
+    "сколько стоит гравировка на часах?",
+    "а гравировка на часах сколько стоит",
+    "сколько будет стоить гравировка часов",
+    "посоветуйте хороший фильм про осень",
+    "напишите стихи о чайнике",
+    "какая погода будет в субботу",
+)
 DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 
@@ -38,6 +47,8 @@ async def main() -> None:
                 await context.close()
             context = await browser.new_context(viewport=DESK, locale="ru", timezone_id="Europe/Moscow")
             await _desk(context, product, IMAGES / "desk.png")
+            await context.close()
+            await _studio(browser)
             await browser.close()
 
 
@@ -69,18 +80,64 @@ async def _desk(context: BrowserContext, product: Product, picture: Path) -> Non
     await customer.proves("petr.volkov@example.com")
     await customer.says("позовите, пожалуйста, человека")
     accounts = Accounts(product.db, SystemClock(), STAFF_SECRET.encode())
-    await accounts.add("anna", "Анна", PASSWORD, frozenset({Role.AGENT}), "screenshots")
+    await accounts.add("anna", "Анна", PASSWORD, frozenset({Role.AGENT, Role.SUPERVISOR}), "screenshots")
     page = await context.new_page()
     await page.goto(f"{product.base}/desk")
     await page.locator("[name=login]").fill("anna")
     await page.locator("[name=password]").fill(PASSWORD)
     await page.keyboard.press("Enter")
+    await page.wait_for_selector("#rows a")
+    await page.screenshot(path=IMAGES / "desk-list.png")
     await page.locator("ul.rows a").first.click()
     await page.get_by_role("button", name="Ответить самому").click()
     await page.locator("#answer").fill("Здравствуйте, Пётр! Узнала у склада: посылка выехала сегодня утром.")
     await page.keyboard.press("Control+Enter")
     await page.wait_for_selector("li.agent")
+    await page.wait_for_selector(".summary")
     await page.screenshot(path=picture)
+    for name in ("board", "canned"):
+        await page.goto(f"{product.base}/desk/{name}")
+        await page.wait_for_load_state("load")
+        await page.screenshot(path=IMAGES / f"desk-{name}.png")
+    for scheme, size, name in (("dark", DESK, "desk-dark"), ("light", PHONE, "desk-phone")):
+        await page.emulate_media(color_scheme=scheme)
+        await page.set_viewport_size(size)
+        await page.goto(f"{product.base}/desk/c/{customer.conversation_id}?view=mine")
+        await page.wait_for_selector(".summary")
+        await page.screenshot(path=IMAGES / f"{name}.png")
+
+
+async def _studio(browser: Browser) -> None:
+    """Customers ask something new; Vera sorts it and trains. On a copy of the data."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copytree(ROOT / "data", folder / "project/data")
+        for file in ("domain.yml", "config.yml", "endpoints.yml"):
+            shutil.copy(ROOT / file, folder / "project" / file)
+        models = Path(shutil.copytree(trained_models(), folder / "models"))
+        settings = {"project": str(folder / "project"), "staff_secret": STAFF_SECRET}
+        async with running_product(folder, models, **settings) as product:
+            for text in STRANGE:
+                await (await product.customer()).says(text)
+            accounts = Accounts(product.db, SystemClock(), STAFF_SECRET.encode())
+            await accounts.add("chief", "Вера", PASSWORD, frozenset({Role.ADMINISTRATOR}), "screenshots")
+            context = await browser.new_context(viewport=DESK, locale="ru", timezone_id="Europe/Moscow")
+            page = await context.new_page()
+            await page.goto(f"{product.base}/staff/login?to=/studio")
+            await page.locator("[name=login]").fill("chief")
+            await page.locator("[name=password]").fill(PASSWORD)
+            await page.keyboard.press("Enter")
+            await page.wait_for_url("**/studio")
+            await page.wait_for_timeout(12_000)  # the studio looks for new messages every few seconds
+            await page.reload()
+            await page.screenshot(path=IMAGES / "studio-inbox.png")
+            await page.keyboard.press("o")
+            await expect(page.locator(".decided li")).to_have_count(1)
+            await page.goto(f"{product.base}/studio/training")
+            await page.get_by_role("button", name="Начать обучение").click()
+            await page.wait_for_url("**/studio/runs/*", timeout=600_000)
+            await page.screenshot(path=IMAGES / "studio-run.png", full_page=True)
+            await context.close()
 
 
 async def _say(page: Page, text: str, expected: str) -> None:

@@ -21,6 +21,8 @@ from pydantic import (
     ValidationError,
 )
 
+from core import yml
+
 FILE = "channels.yml"
 _VARIABLE = re.compile(r"\$\{(?:(file):)?([^}]+)\}")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]
@@ -176,7 +178,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> ChannelsCon
     if not path.exists():
         return ChannelsConfig()
     try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+        written = yml.parse(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError):
         raise BadConfig([f"{path.name}: not YAML"]) from None
     missing: list[str] = []

@@ -83,6 +83,17 @@ def visitor(value: object) -> str | None:
     return value if isinstance(value, str) and _VISITOR.fullmatch(value) else None
 
 
+def client_id(value: object) -> str:
+    """The id under which the browser repeats a message.
+
+    Raises:
+        Refused: it is none.
+    """
+    if not isinstance(value, str) or not _CLIENT_ID.fullmatch(value):
+        raise Refused("bad_frame")
+    return value
+
+
 def sender_of(visitor: str) -> str:
     """What is stored of a visitor's secret: its hash, so that a leaked database opens nobody's chat."""
     return hashlib.sha256(visitor.encode()).hexdigest()
@@ -110,6 +121,7 @@ def message_frame(
     }
     files = [file for file in details.get("files", ()) if file.get("id")]
     if files:
+        frame["text"] = "" if details.get("wordless") else text  # the files speak for themselves
         frame["files"] = [{key: file.get(key) for key in ("id", "name", "type", "size")} for file in files]
     return frame | {key: details[key] for key in ("client_id", "press_id") if details.get(key)}
 
@@ -127,13 +139,11 @@ def _object(raw: str | bytes) -> dict[str, Any]:
 
 
 def _said(frame: dict[str, Any], content: Any) -> Said:
-    client_id = frame.get("client_id")
-    if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):
-        raise Refused("bad_frame")
+    named = client_id(frame.get("client_id"))
     try:
-        return Said(client_id, content())
+        return Said(named, content())
     except Refused as refused:
-        raise Refused(refused.code, client_id) from None
+        raise Refused(refused.code, named) from None
 
 
 def _text(frame: dict[str, Any], limit: int) -> Text:

@@ -117,7 +117,7 @@ def _parked(settings: Settings) -> Finding:
 
 def _model(settings: Settings) -> Finding:
     try:
-        live = Registry(settings.models).live()
+        live = Registry(settings.models, settings.models_key).live()
     except TamperedModel as file:
         advice = "It is not the file that was trained here. Train again: `zabota train`."
         return Finding("model", False, f"{file} has been changed", advice)

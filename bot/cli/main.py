@@ -2,7 +2,7 @@
 
 import typer
 
-from bot.cli import assistant, chat, crm, doctor, nlu, privacy, sync, up, user
+from bot.cli import assistant, chat, crm, doctor, nlu, privacy, proactive, studio, sync, up, user
 
 app = typer.Typer(
     help="Zabota: customer service that a company runs on its own machines.",
@@ -17,7 +17,9 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(nlu.app, name="nlu", help="Measure and check how messages are understood.")
 crm.app.command("sync")(sync.sync)
 app.add_typer(crm.app, name="crm", help="Customers: import, export, duplicates, synchronisation.")
+app.add_typer(proactive.app, name="proactive")
 app.add_typer(privacy.app, name="privacy", help="What customers may ask for: their data, and its erasure.")
+app.add_typer(studio.app, name="studio", help="Retrain the assistant; a worse model never goes live.")
 app.add_typer(user.app, name="user", help="Accounts of people who work here.")
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def up() -> None:
     upgrade(settings.db_url)
     if settings.demo:
         os.environ[CUSTOMERS_TO_TRY] = _load_demo(settings)
-    if Registry(settings.models).live() is None:
+    if Registry(settings.models, settings.models_key).live() is None:
         try:
             train_with_progress()
         except TrainingFailed as why:

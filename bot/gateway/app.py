@@ -16,6 +16,7 @@ from bot.gateway.delivery import Delivery
 from bot.gateway.engine import EngineClient
 from bot.gateway.failover import Failover
 from bot.gateway.files import FETCH, FileKeeper
+from bot.gateway.handoffs import Handoffs
 from bot.gateway.hearing import Hearing
 from bot.gateway.hub import Hub
 from bot.gateway.inbox import TURN, InboxDoor
@@ -27,6 +28,7 @@ from bot.gateway.policy import ChannelPolicy
 from bot.gateway.receipts import RECEIPT, Receipts
 from bot.gateway.sending import Ledger, kind_of
 from bot.gateway.turns import RETRY, Turns
+from bot.gateway.uploads import Uploads
 from bot.gateway.visitors import Visitors
 from bot.gateway.watchdog import STILL_WAITING, Watchdog
 from bot.gateway.webchat import WebChat
@@ -39,6 +41,7 @@ from core.media import MediaStore
 from core.settings import ROOT, Settings
 from core.texts import Texts
 from crm_bridge.company.channels import read as read_channels
+from crm_bridge.company.desk import read as read_desk
 from crm_bridge.consent import Consents
 from crm_bridge.identity import Identities
 from crm_bridge.models import Conversation, Owner
@@ -68,7 +71,8 @@ class Gateway:
         self.engine = EngineClient(http, settings.engine_bases, settings.engine_key, settings.engine_timeout)
         self.identities = Identities(db, clock, settings.verification_lasts, settings.time_zone)
         self.conversations = Conversations(clock)
-        self.ownership = Ownership(clock)
+        self.handoffs = Handoffs(clock, read_desk(ROOT / "data/company.yml"))
+        self.ownership = Ownership(clock, self.handoffs)
         self.outbox = OutboxShelf(clock, self.queue, self.hub)
         self.watchdog = Watchdog(
             db, clock, self.queue, self.ownership, self.outbox, texts, settings.queue_patience
@@ -113,6 +117,7 @@ class Gateway:
             texts=texts,
             origins=settings.chat_origins,
             text_limit=settings.text_limit,
+            uploads=Uploads(self.media, settings.media_limit, settings.text_limit),
         )
 
     def workers(self, chance: random.Random) -> list[Worker]:

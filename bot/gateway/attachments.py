@@ -12,7 +12,7 @@ from bot.gateway.tables import Attachment
 from core import logs
 from core.clock import Clock
 from core.db import Database
-from core.media import Content, MediaStore, NotThere, record
+from core.media import Kept, MediaStore, NotThere, record
 from crm_bridge.models import Message
 
 log = logs.get("media")
@@ -30,7 +30,7 @@ class Attachments:
         self._media = media
 
     async def attach(
-        self, session: AsyncSession, message_id: str, content: Content, kind: FileKind, name: str
+        self, session: AsyncSession, message_id: str, content: Kept, kind: FileKind, name: str
     ) -> str:
         """Hang a saved content on a message, in the caller's transaction; the attachment's id."""
         now = self._clock.now()

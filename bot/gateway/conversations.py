@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import BigInteger, Integer, String, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.gateway.policy import OWN
@@ -63,14 +63,12 @@ class Conversations:
         at: datetime,
         details: dict[str, Any],
         identity_id: int | None = None,
-    ) -> bool:
-        """Put the customer's words into the log. False when they stand there already.
+    ) -> None:
+        """Put the customer's words into the log.
 
         Args:
             identity_id: the account they came from; the conversation's own, if not given.
         """
-        if await session.get(Message, message_id) is not None:
-            return False
         session.add(
             Message(
                 id=message_id,
@@ -85,7 +83,6 @@ class Conversations:
                 sent_at=at,
             )
         )
-        return True
 
 
 async def conversation_of(session: AsyncSession, identity_id: int, channel: str) -> Conversation | None:
@@ -109,14 +106,7 @@ async def conversation_of(session: AsyncSession, identity_id: int, channel: str)
 
 
 async def _shown(session: AsyncSession, identity_id: int) -> Conversation | None:
-    last = (
-        select(Message.conversation_id)
-        .where(Message.identity_id == identity_id)
-        .order_by(Message.created_at.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    found: Conversation | None = await session.scalar(select(Conversation).where(Conversation.id == last))
+    found: Conversation | None = await session.scalar(_SHOWN, {"identity_id": identity_id})
     return found
 
 
@@ -126,13 +116,7 @@ async def _identity_of(session: AsyncSession, conversation_id: str) -> int | Non
 
 async def next_seq(session: AsyncSession, conversation_id: str) -> int:
     """The next sequence number of the conversation, taken for good when the transaction commits."""
-    taken = await session.scalar(
-        update(Conversation)
-        .where(Conversation.id == conversation_id)
-        .values(last_seq=Conversation.last_seq + 1)
-        .returning(Conversation.last_seq)
-        .execution_options(synchronize_session=False)
-    )
+    taken: int | None = await session.scalar(_NEXT_SEQ, {"conversation": conversation_id})
     if taken is None:
         raise LookupError(conversation_id)
     return taken
@@ -145,15 +129,36 @@ async def visible(
 
     What the customer said in another channel is not shown here: others may sit before this page.
     """
-    return (
-        await session.scalars(
-            select(Message)
-            .where(
-                Message.conversation_id == conversation_id,
-                Message.identity_id == identity_id,
-                Message.seq > after,
-            )
-            .order_by(Message.seq)
-            .limit(PAGE)
-        )
-    ).all()
+    asked = {"conversation": conversation_id, "identity_id": identity_id, "after": after}
+    return (await session.scalars(_VISIBLE, asked)).all()
+
+
+# Built once: these are asked several times a turn, and building them cost as much as asking.
+
+_CONVERSATION = bindparam("conversation", type_=String())
+_IDENTITY = bindparam("identity_id", type_=BigInteger())
+_SHOWN = select(Conversation).where(
+    Conversation.id
+    == select(Message.conversation_id)
+    .where(Message.identity_id == _IDENTITY)
+    .order_by(Message.created_at.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_NEXT_SEQ = (
+    update(Conversation)
+    .where(Conversation.id == _CONVERSATION)
+    .values(last_seq=Conversation.last_seq + 1)
+    .returning(Conversation.last_seq)
+    .execution_options(synchronize_session=False)
+)
+_VISIBLE = (
+    select(Message)
+    .where(
+        Message.conversation_id == _CONVERSATION,
+        Message.identity_id == _IDENTITY,
+        Message.seq > bindparam("after", type_=Integer()),
+    )
+    .order_by(Message.seq)
+    .limit(PAGE)
+)

@@ -6,7 +6,7 @@ known to be in doubt.
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,12 +23,11 @@ from bot.channels.port import (
     Transient,
     Uncertain,
 )
-from bot.gateway.conversations import next_seq
 from bot.gateway.failover import Failover
 from bot.gateway.hub import Hub
 from bot.gateway.pacing import AccountPace
 from bot.gateway.sending import REPEATS, UNREACHABLE, Closed, Halt, HeldFile, Ledger, Line, Outcome, later
-from bot.gateway.tables import LineState, Outbox
+from bot.gateway.tables import LineState
 from core import logs
 from core.clock import Clock
 from core.jobs import Job, RetryAfter, RetryPolicy
@@ -203,14 +202,6 @@ class Delivery:
     async def _file(self, file: HeldFile) -> OutgoingFile:
         content = await self._media.read(file.sha256)
         return OutgoingFile(file.kind, file.name, content.type, content.data)
-
-
-async def publish(session: AsyncSession, row: Outbox, now: datetime) -> None:
-    """Make a line of the web chat visible: it gets its place in the conversation."""
-    message = await session.get_one(Message, row.message_id)
-    row.state = message.state = MessageState.SENT
-    row.done_at = message.sent_at = now
-    message.seq = await next_seq(session, row.conversation_id)
 
 
 async def mark_read(session: AsyncSession, conversation_id: str, identity_id: int, seq: int) -> None:

@@ -1,6 +1,7 @@
 """The engine's client: one signed call a turn. Protocol: docs/architecture.md."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
@@ -101,6 +102,24 @@ class EngineClient:
                 continue
         return None
 
+    async def models(self) -> dict[str, str | None]:
+        """The file name of the model of every engine; None where none answers."""
+        found: dict[str, str | None] = dict.fromkeys(self._engines)
+        for engine in self._engines:
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError, ValueError):
+                timeout = aiohttp.ClientTimeout(total=2)
+                async with self._http.get(f"{engine}/health", timeout=timeout) as response:
+                    found[engine] = (await response.json()).get("model")
+        return found
+
+    async def load(self, engine: str, archive: str, sha256: str) -> None:
+        """Have one engine change its model; it answers turns meanwhile.
+
+        Raises:
+            EngineAway, EngineRefused: the old model stays.
+        """
+        await self._ask(engine, {"file": archive, "sha256": sha256}, "model")
+
     def of(self, conversation_id: str) -> list[str]:
         """The engines in the order in which a conversation goes to them; those that are away at the end."""
 
@@ -122,13 +141,13 @@ class EngineClient:
     def _not_there(self, engine: str) -> None:
         self._away[engine] = asyncio.get_running_loop().time() + AWAY
 
-    async def _ask(self, engine: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def _ask(self, engine: str, body: dict[str, Any], what: str = "turn") -> dict[str, Any]:
         raw = json.dumps(body, ensure_ascii=False).encode()
         signature = "sha256=" + hmac.new(self._key, raw, hashlib.sha256).hexdigest()
         headers = {"X-Zabota-Signature": signature, "Content-Type": "application/json"}
         try:
             async with self._http.post(
-                f"{engine}/turn", data=raw, headers=headers, timeout=self._timeout
+                f"{engine}/{what}", data=raw, headers=headers, timeout=self._timeout
             ) as response:
                 answer: dict[str, Any] = await response.json()
                 status = response.status

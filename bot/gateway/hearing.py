@@ -1,7 +1,8 @@
 """What a turn makes of what the customer did: the words for the log, and who is to answer.
 
-Free text and meant buttons go to the engine. A number may be the choice of a list we had to write out. Files
-and places go to people. Contacts, links, opt-outs and blocks change what we know, and are answered at once.
+Free text and meant buttons go to the engine, and so do files: a dialogue may wait for one. A number may be
+the choice of a list we had to write out. Voice and places go to people. Contacts, links, opt-outs and blocks
+change what we know, and are answered at once.
 """
 
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from bot.channels.inbound import (
     ButtonPress,
     Content,
     Edited,
+    FileKind,
     Files,
     Location,
     Receipt,
@@ -27,6 +29,8 @@ from bot.channels.inbound import (
 from bot.channels.port import Channels, Reason
 from bot.channels.rendering import numbered
 from bot.channels.webchat import CHANNEL as WEB_CHAT
+from bot.gateway.rating import INTENT as RATING
+from bot.gateway.rating import STARS
 from bot.gateway.tables import Inbox, Press
 from core.clock import Clock
 from core.texts import Texts
@@ -38,8 +42,10 @@ from crm_bridge.shared_phone import link_by_phone
 from crm_bridge.start_keys import StartKeys
 
 GREETING: dict[str, Any] = {"intent": "greet", "entities": {}}
+FILE_SENT: dict[str, Any] = {"intent": "send_file", "entities": {}}  # files without a word
 LAST = 5  # messages in which the list is looked for that a number chooses from
 EDITABLE = 30  # customer's messages among which an edited one is looked for
+RATINGS = frozenset(map(str, STARS))
 STOP_VERSION = "stop-word"  # which text the customer answered with «стоп»
 
 
@@ -78,12 +84,13 @@ class Hearing:
         conversation: Conversation,
     ) -> Heard:
         """Take an event in the caller's transaction, which also puts the message into the log."""
-        if not isinstance(content, Blocked):
+        if identity.dead and not isinstance(content, Blocked):
             await mark_alive(session, identity.id)
         language = conversation.language
         match content:
             case Text(text):
-                chosen = await self._chosen(session, row, identity, conversation, text)
+                chosen = await self._rated(session, identity, conversation, text)
+                chosen = chosen or await self._chosen(session, row, identity, conversation, text)
                 return await self._pressed(session, row, chosen) if chosen else Heard(text, for_engine=True)
             case ButtonPress(press_id):
                 found = await self._usable(session, row, identity, press_id)
@@ -120,7 +127,10 @@ class Hearing:
         names = [
             f"{self._texts(f'logged.{file.kind}', language)} {file.name}".strip() for file in content.files
         ]
-        return Heard("\n".join(names), details=details, say="files_received", to_people=True)
+        details |= {"wordless": True}
+        if all(file.kind is FileKind.VOICE for file in content.files):  # only people can listen
+            return Heard("\n".join(names), details=details, say="files_received", to_people=True)
+        return Heard("\n".join(names), FILE_SENT, details | {"press": FILE_SENT}, for_engine=True)
 
     # ---- buttons and numbered choices ----
 
@@ -141,10 +151,7 @@ class Hearing:
     async def _pressed(self, session: AsyncSession, row: Inbox, press: Press) -> Heard:
         """A question is answered once: the message's other buttons are used up with this one."""
         if row.channel != WEB_CHAT:
-            used = update(Press).where(Press.message_id == press.message_id, Press.used_at.is_(None))
-            await session.execute(
-                used.values(used_at=self._clock.now()).execution_options(synchronize_session=False)
-            )
+            await _use_up(session, press, self._clock)
         meaning = {"intent": press.intent, "entities": press.entities}
         return Heard(press.title, meaning, {"press_id": press.id, "press": meaning}, for_engine=True)
 
@@ -169,6 +176,28 @@ class Hearing:
         if not numbered(channel.capabilities, [button["title"] for button in buttons]):
             return None
         return await self._usable(session, row, identity, buttons[int(digits) - 1]["id"])
+
+    async def _rated(
+        self, session: AsyncSession, identity: Account, conversation: Conversation, text: str
+    ) -> Press | None:
+        """The star that a typed «5» means, if to rate the help is the last thing that was asked here."""
+        digit = text.strip(" .)!")
+        if digit not in RATINGS:
+            return None
+        last = (
+            select(Message.id)
+            .where(Message.conversation_id == conversation.id, Message.author != Author.CUSTOMER)
+            .where(Message.identity_id == identity.id, Message.seq.is_not(None))
+            .order_by(Message.seq.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        stars = select(Press).where(Press.message_id == last, Press.intent == RATING, Press.used_at.is_(None))
+        alive = (await session.scalars(stars.where(Press.expires_at > self._clock.now()))).all()
+        found = next((press for press in alive if press.entities.get("rating") == digit), None)
+        if found is not None:
+            await _use_up(session, found, self._clock)
+        return found
 
     # ---- who they are, and what they want ----
 
@@ -215,3 +244,8 @@ class Hearing:
             return Heard(content.text, details={"edits": known[0][0]}, for_engine=True)
         text = self._texts("logged.edited", conversation.language, text=content.text)
         return Heard(text, details={"edits": known[place][0]})
+
+
+async def _use_up(session: AsyncSession, press: Press, clock: Clock) -> None:
+    used = update(Press).where(Press.message_id == press.message_id, Press.used_at.is_(None))
+    await session.execute(used.values(used_at=clock.now()).execution_options(synchronize_session=False))

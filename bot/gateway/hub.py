@@ -11,6 +11,11 @@ from core.bell import Bell
 EVERY = "*"  # an ear for all conversations; no conversation is called so
 
 
+def at_desk(conversation_id: str) -> str:
+    """What only people at the desk hear of a conversation: that its customer is typing."""
+    return f"desk:{conversation_id}"
+
+
 @dataclass(eq=False)
 class Listener:
     """One connection's ear."""
@@ -18,6 +23,7 @@ class Listener:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     log_grew: bool = True  # there may be something in the log that was not read yet
     typing: str | None = None  # who is typing at the moment
+    changed: set[str] = field(default_factory=set)  # conversations, for an ear that hears all of them
 
 
 class Hub:
@@ -49,6 +55,8 @@ class Hub:
             self._bell.ring("log", conversation_id)
 
     def _log_grew(self, conversation_id: str) -> None:
+        for ear in self._ears.get(EVERY, ()):
+            ear.changed.add(conversation_id)
         for ear in (*self._ears.get(conversation_id, ()), *self._ears.get(EVERY, ())):
             ear.log_grew = True
             ear.news.set()

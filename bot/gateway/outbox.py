@@ -12,18 +12,18 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import BigInteger, String, bindparam, event, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.channels import webchat
 from bot.channels.inbound import FileKind
-from bot.gateway.delivery import publish
+from bot.gateway.conversations import next_seq
 from bot.gateway.hub import Hub
 from bot.gateway.inbox import BUTTON_LIVES
 from bot.gateway.ownership import EpochPassed
 from bot.gateway.policy import Use
 from bot.gateway.sending import enqueue_line
-from bot.gateway.tables import Attachment, Outbox, Press
+from bot.gateway.tables import Attachment, LineState, Outbox, Press
 from core import logs
 from core.clock import Clock
 from core.jobs import JobQueue
@@ -83,6 +83,14 @@ class ShownFile:
     file: str  # SHA-256
 
 
+@dataclass(frozen=True)
+class _Held:
+    """A conversation as its line finds it."""
+
+    epoch: int
+    place: Identity
+
+
 class OutboxShelf:
     """Puts lines on their way."""
 
@@ -118,57 +126,62 @@ class OutboxShelf:
         Raises:
             EpochPassed: the conversation is not in the epoch that the author saw.
         """
-        held = select(Conversation.epoch, Conversation.identity_id).where(Conversation.id == conversation_id)
-        found = (await session.execute(held.with_for_update())).one()
-        if found.epoch != epoch:
+        held = await self._held(session, conversation_id, to, reply_to)
+        if held.epoch != epoch:
             raise EpochPassed(conversation_id)
-        place = await self._place(session, to or found.identity_id, None if to else reply_to)
+        now = self._clock.now()
+        shown = held.place.channel in LOG_CHANNELS
         for number, line in enumerate(lines):
-            message_id = f"{reply_to}.{number}" if reply_to else f"o{secrets.token_hex(10)}"
             row = Outbox(
-                message_id=message_id,
+                message_id=f"{reply_to}.{number}" if reply_to else f"o{secrets.token_hex(10)}",
                 conversation_id=conversation_id,
                 epoch=epoch,
-                channel=place.channel,
-                account=place.account,
-                identity_id=place.id,
+                state=LineState.SENT if shown else LineState.READY,
+                channel=held.place.channel,
+                account=held.place.account,
+                identity_id=held.place.id,
                 purpose=use,
                 priority=priority,
                 expires_at=expires_at,
-                created_at=self._clock.now(),
+                created_at=now,
+                done_at=now if shown else None,
             )
             await self._put(session, row, line, author, reply_to)
-            if place.channel in LOG_CHANNELS:
-                await publish(session, row, self._clock.now())
-            else:
+            if not shown:
                 await enqueue_line(self._queue, session, row)
         event.listen(
             session.sync_session, "after_commit", lambda _: self._hub.publish(conversation_id), once=True
         )
 
-    async def _place(self, session: AsyncSession, identity_id: int, reply_to: str | None) -> Identity:
-        if reply_to:
-            query = select(Message.identity_id).where(Message.id == reply_to)
-            identity_id = await session.scalar(query) or identity_id
-        return await session.get_one(Identity, identity_id)
+    async def _held(
+        self, session: AsyncSession, conversation_id: str, to: int | None, reply_to: str | None
+    ) -> _Held:
+        """The conversation's epoch, held until the end of the transaction, and the account to write to."""
+        asked = {"conversation": conversation_id, "reply_to": reply_to if to is None else None, "to": to}
+        found = await session.execute(_HELD, asked)
+        return _Held(*found.one())
 
     async def _put(
         self, session: AsyncSession, row: Outbox, line: Line, author: Author, reply_to: str | None
     ) -> None:
+        """Store one line; where the log is the channel, it gets its place in the conversation at once."""
         presses = [self._press(row.conversation_id, row.message_id, button) for button in line.buttons]
         files = [shown for file in line.files if (shown := await self._file(session, row, file))]
+        said = row.done_at is not None
         session.add(
             Message(
                 id=row.message_id,
                 conversation_id=row.conversation_id,
                 identity_id=row.identity_id,
+                seq=await next_seq(session, row.conversation_id) if said else None,
                 author=author,
                 text=line.text,
                 buttons=[{"id": press.id, "title": press.title} for press in presses],
                 details={"files": [asdict(file) for file in files]} if files else None,
-                state=MessageState.PENDING,
+                state=MessageState.SENT if said else MessageState.PENDING,
                 reply_to=reply_to,
                 created_at=row.created_at,
+                sent_at=row.done_at,
             )
         )
         await session.flush()
@@ -205,3 +218,21 @@ class OutboxShelf:
             entities=button.entities,
             expires_at=self._clock.now() + BUTTON_LIVES,
         )
+
+
+_HELD = (
+    select(Conversation.epoch, Identity)
+    .join(
+        Identity,
+        Identity.id
+        == func.coalesce(
+            bindparam("to", type_=BigInteger()),
+            select(Message.identity_id)
+            .where(Message.id == bindparam("reply_to", type_=String()))
+            .scalar_subquery(),
+            Conversation.identity_id,
+        ),
+    )
+    .where(Conversation.id == bindparam("conversation", type_=String()))
+    .with_for_update(of=Conversation)
+)

@@ -5,18 +5,18 @@ asked, under the message's id; replies, memory, effects and the processed mark a
 the ownership that was seen at the start.
 """
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import structlog
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.channels.inbound import Files, content_of
 from bot.gateway.conversations import Conversations
 from bot.gateway.engine import EngineClient, EngineRefused, TurnAnswer, TurnRequest
-from bot.gateway.files import FileKeeper
+from bot.gateway.files import FileKeeper, on_their_way, told_of_files
 from bot.gateway.hearing import Heard, Hearing
 from bot.gateway.hub import Hub
 from bot.gateway.outbox import Button, GivenFile, Line, OutboxShelf
@@ -25,13 +25,17 @@ from bot.gateway.tables import Inbox
 from bot.gateway.watchdog import Watchdog
 from core import logs
 from core.clock import Clock
-from core.db import Database
-from core.jobs import Job, Park, RetryPolicy
+from core.db import Database, UtcDateTime
+from core.jobs import Job, Park, RetryAfter, RetryPolicy
 from core.texts import Texts
 from crm_bridge.identity import Identities
-from crm_bridge.models import Author, Conversation, Message, Owner
+from crm_bridge.models import Author, Conversation, ConversationStatus, Message, Owner
 
 log = logs.get("turn")
+
+# A file is fetched by a job of its own; what the customer sent it for is answered when it is here, or was
+# waited for long enough.
+FILES_PATIENCE, FILES_LOOKED_FOR = timedelta(seconds=10), timedelta(milliseconds=100)
 
 # An engine that was killed is back within ten seconds; a customer should not wait longer than a minute.
 RETRY = RetryPolicy(attempts=14, first=timedelta(milliseconds=200), longest=timedelta(seconds=6))
@@ -51,6 +55,7 @@ class Opened:
     after: str | None
     memory: dict[str, Any] | None
     heard: Heard
+    received_at: datetime
 
     @property
     def asks(self) -> bool:
@@ -100,6 +105,8 @@ class Turns:
         self._hub.publish(opened.conversation_id)
         if not opened.asks:
             return
+        if on_their_way(opened.heard.details) and self._clock.now() - opened.received_at < FILES_PATIENCE:
+            raise RetryAfter(FILES_LOOKED_FOR, keep_place=True)
         self._hub.typing(opened.conversation_id, Author.ASSISTANT)
         try:
             answer = await self._engine.turn(_request(opened, self._clock), opened.memory)
@@ -153,7 +160,9 @@ class Turns:
                 heard = await self._hearing.hear(session, row, content, identity, conversation)
                 await self._write_down(session, row, conversation.id, identity.id, message_id, heard)
                 if isinstance(content, Files):
-                    await self._files.order(session, message_id, row.channel, row.account)
+                    kept = await self._files.order(session, message_id, row.channel, row.account)
+                    heard = replace(heard, details=heard.details | {"files": kept}) if kept else heard
+                await self._tell_people(session, conversation, heard)
             opened = Opened(
                 conversation_id=conversation.id,
                 identity_id=identity.id,
@@ -165,6 +174,7 @@ class Turns:
                 after=conversation.turn_id,
                 memory=conversation.memory,
                 heard=heard,
+                received_at=row.received_at,
             )
             if not opened.asks:
                 await self._serve_here(session, inbox_id, opened)
@@ -186,6 +196,15 @@ class Turns:
         await self._conversations.write_down(
             session, conversation_id, message_id, heard.text, row.received_at, details, identity_id
         )
+
+    async def _tell_people(self, session: AsyncSession, conversation: Conversation, heard: Heard) -> None:
+        """Who wrote to people is owed an answer; a settled matter that comes back is open again."""
+        if conversation.status is ConversationStatus.RESOLVED:
+            conversation.status = ConversationStatus.OPEN
+        if heard.text and conversation.owner is not Owner.BOT:
+            conversation.updated_at = self._clock.now()
+            await session.flush()
+            await self._ownership.handoffs.customer_wrote(session, conversation.id)
 
     async def _serve_here(self, session: AsyncSession, inbox_id: int, opened: Opened) -> None:
         """No engine: people read it, or it has an answer of ours, or it is only noted."""
@@ -220,8 +239,9 @@ class Turns:
     async def _answer(self, session: AsyncSession, opened: Opened, answer: TurnAnswer) -> None:
         await _remember(session, opened, answer, self._clock)
         epoch = opened.epoch
-        if any("handoff" in (reply.get("custom") or {}) for reply in answer.replies):
-            epoch = await self._hand_off(session, opened.conversation_id, epoch)
+        if handoffs := _handoffs(answer):
+            urgent = any(each.get("urgent") for each in handoffs)
+            epoch = await self._hand_off(session, opened.conversation_id, epoch, urgent=urgent)
         await self._outbox.say(
             session,
             opened.conversation_id,
@@ -232,8 +252,10 @@ class Turns:
         )
         await _note_understanding(session, opened.message_id, answer)
 
-    async def _hand_off(self, session: AsyncSession, conversation_id: str, epoch: int) -> int:
-        queued = await self._ownership.to_queue(session, conversation_id, epoch)
+    async def _hand_off(
+        self, session: AsyncSession, conversation_id: str, epoch: int, *, urgent: bool = False
+    ) -> int:
+        queued = await self._ownership.to_queue(session, conversation_id, epoch, urgent=urgent)
         await self._watchdog.watch(session, conversation_id, queued)
         return queued
 
@@ -253,11 +275,17 @@ def _request(opened: Opened, clock: Clock) -> TurnRequest:
         metadata={
             "now": clock.now().isoformat(),
             "channel": opened.channel,
-            "files": len(opened.heard.details.get("files", ())),
+            **told_of_files(opened.heard.details),
         },
         text=None if opened.heard.press else opened.heard.text,
         press=opened.heard.press,
     )
+
+
+def _handoffs(answer: TurnAnswer) -> list[dict[str, Any]]:
+    """What actions say of giving the conversation to people: `{"handoff": {"reason", "urgent"?}}`."""
+    effects = [reply.get("custom") or {} for reply in answer.replies]
+    return [each["handoff"] for each in effects if "handoff" in each]
 
 
 def _lines(answer: TurnAnswer) -> list[Line]:
@@ -280,12 +308,8 @@ def _files(custom: dict[str, Any]) -> list[GivenFile]:
 
 async def _processed(session: AsyncSession, inbox_id: int, outcome: str, clock: Clock) -> bool:
     """Mark the row; False when somebody else has."""
-    marked = await session.execute(
-        update(Inbox)
-        .where(Inbox.id == inbox_id, Inbox.processed_at.is_(None))
-        .values(processed_at=clock.now(), outcome=outcome)
-        .execution_options(synchronize_session=False)
-    )
+    values = {"inbox": inbox_id, "at": clock.now(), "became": outcome}
+    marked = await session.execute(_PROCESSED, values)
     return cast("CursorResult[Any]", marked).rowcount == 1
 
 
@@ -309,10 +333,20 @@ async def _remember(session: AsyncSession, opened: Opened, answer: TurnAnswer, c
 async def _note_understanding(session: AsyncSession, message_id: str, answer: TurnAnswer) -> None:
     kept = select(Message.details).where(Message.id == message_id).with_for_update()
     details = await session.scalar(kept) or {}
-    understood = {"intent": answer.nlu.get("intent"), "ranking": answer.nlu.get("ranking")}
+    understood = {key: answer.nlu.get(key) for key in ("intent", "ranking", "language")}
+    people = [one["value"] for one in answer.nlu.get("entities") or () if one.get("entity") == "person"]
+    understood |= {"people": people} if people else {}  # the training inbox leaves names out
     await session.execute(
         update(Message)
         .where(Message.id == message_id)
         .values(details=details | {"nlu": understood, "actions": answer.actions})
         .execution_options(synchronize_session=False)
     )
+
+
+_PROCESSED = (
+    update(Inbox)
+    .where(Inbox.id == bindparam("inbox"), Inbox.processed_at.is_(None))
+    .values(processed_at=bindparam("at", type_=UtcDateTime()), outcome=bindparam("became"))
+    .execution_options(synchronize_session=False)
+)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -13,18 +14,26 @@ from bot.channels.inbound import Inbound
 from bot.gateway.attachments import Attachments
 from bot.gateway.delivery import mark_read
 from bot.gateway.feed import Feed
-from bot.gateway.hub import Hub, Listener
+from bot.gateway.hub import Hub, Listener, at_desk
 from bot.gateway.inbox import InboxDoor, StaleButton
 from bot.gateway.limits import Limits
+from bot.gateway.uploads import FILES_AT_ONCE, Uploads
 from bot.gateway.visitors import Visitor, Visitors
 from core import logs
 from core.db import Database
 from core.texts import Texts
+from crm_bridge.models import Author
 
 log = logs.get("webchat")
 
 HELLO_SECONDS = 15
 HEARTBEAT_SECONDS = 25.0
+_STATUS = {
+    "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
+    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "bad_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "busy": HTTPStatus.SERVICE_UNAVAILABLE,
+}
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -43,6 +52,7 @@ class WebChat:
         texts: Texts,
         origins: list[str],
         text_limit: int,
+        uploads: Uploads,
     ) -> None:
         self._db = db
         self._visitors = visitors
@@ -53,15 +63,17 @@ class WebChat:
         self._texts = texts
         self._origins = frozenset(origins)
         self._text_limit = text_limit
+        self._uploads = uploads
 
     def add_to(self, app: web.Application) -> None:
         app.router.add_post("/chat/v1/session", self._guarded(self.session))
         app.router.add_get("/chat/v1/ws", self._guarded(self.socket))
         app.router.add_get("/chat/v1/events", self._guarded(self.events))
         app.router.add_post("/chat/v1/send", self._guarded(self.send))
+        app.router.add_post("/chat/v1/files", self._guarded(self.upload))
         app.router.add_get("/chat/v1/files/{id}", self._guarded(self.file))
         app.router.add_options("/chat/v1/files/{id}", self._guarded(self._preflight))
-        for path in ("session", "events", "send"):
+        for path in ("session", "events", "send", "files"):
             app.router.add_options(f"/chat/v1/{path}", self._guarded(self._preflight))
 
     def _guarded(
@@ -187,6 +199,20 @@ class WebChat:
         answer = await self._take(visitor, body) or {"type": "pong"}
         return web.json_response(answer, status=400 if answer["type"] == "refused" else 200)
 
+    async def upload(self, request: web.Request) -> web.Response:
+        """A message with files; acknowledged or refused as a frame is."""
+        visitor = await self._visitor(request)
+        if visitor is None:
+            return _refusal(self._refused(wire.Refused("bad_visitor"), None), 401)
+        try:
+            if not await self._limits.may_upload(visitor.sender):
+                raise wire.Refused("rate_limited", wire.client_id(request.query.get("client_id")))
+            answer = await self._accept(visitor, await self._uploads.read(request))
+        except wire.Refused as refused:
+            status = _STATUS.get(refused.code, HTTPStatus.BAD_REQUEST)
+            return _refusal(self._refused(refused, visitor.language), status)
+        return web.json_response(answer)
+
     async def file(self, request: web.Request) -> web.StreamResponse:
         """A file of the visitor's own conversation."""
         visitor = await self._visitor(request)
@@ -209,6 +235,8 @@ class WebChat:
                         await mark_read(session, visitor.conversation_id, visitor.identity_id, seq)
                 case wire.Signal("ping"):
                     return {"type": "pong"}
+                case wire.Signal("typing"):
+                    self._hub.typing(at_desk(visitor.conversation_id), Author.CUSTOMER)
         except wire.Refused as refused:
             return self._refused(refused, visitor.language)
         return None
@@ -230,7 +258,13 @@ class WebChat:
         return {"type": "ack", "client_id": said.client_id}
 
     def _refused(self, refused: wire.Refused, language: str | None) -> dict[str, Any]:
-        text = self._texts(f"refused.{refused.code}", language, limit=self._text_limit)
+        text = self._texts(
+            f"refused.{refused.code}",
+            language,
+            limit=self._text_limit,
+            megabytes=self._uploads.file_limit // 2**20,
+            files=FILES_AT_ONCE,
+        )
         frame = {"type": "refused", "code": refused.code, "text": text}
         return frame | ({"client_id": refused.client_id} if refused.client_id else {})
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import filetype  # type: ignore[import-untyped]
 from obstore.store import LocalStore, ObjectStore, from_url
@@ -39,6 +40,19 @@ class Content:
     @property
     def size(self) -> int:
         return len(self.data)
+
+
+class Kept(Protocol):
+    """What is noted of a content that is in the store."""
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
 
 
 class MediaStore:
@@ -123,7 +137,7 @@ def sniff(data: bytes) -> str:
     return BYTES if "\x00" in text else TEXT
 
 
-async def record(session: AsyncSession, content: Content, at: datetime) -> None:
+async def record(session: AsyncSession, content: Kept, at: datetime) -> None:
     """Note in the caller's transaction that the content is kept; what refers to it is stored there too."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     row = {"sha256": content.sha256, "size": content.size, "type": content.type, "created_at": at}

@@ -5,8 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from core import yml
 from crm_bridge.models import CheckpointKind, OrderState
 
 HERE = Path(__file__).parent
@@ -62,7 +61,7 @@ class Role:
 @cache
 def read(name: str) -> Any:
     """One of the YAML files."""
-    return yaml.safe_load((HERE / f"{name}.yml").read_text(encoding="utf-8"))
+    return yml.parse((HERE / f"{name}.yml").read_text(encoding="utf-8"))
 
 
 @cache

@@ -181,7 +181,7 @@ def interactions(rng: Random, client: Client, now: datetime) -> Iterator[Row]:
     """Calls, letters and posts."""
     told = read("relations")
     for _ in range(rng.choices((0, 1, 2, 3, 5), weights=(30, 28, 20, 14, 8))[0]):
-        kind = rng.choices(list(InteractionKind), weights=(30, 28, 22, 6, 9, 5))[0]
+        kind = rng.choices(list(InteractionKind)[:6], weights=(30, 28, 22, 6, 9, 5))[0]
         outgoing = kind in {InteractionKind.EMAIL, InteractionKind.SMS}
         yield {
             "customer_id": client.id,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from core import yml
 
 FIELDS = (
     "external_ref",
@@ -21,9 +21,7 @@ FIELDS = (
     "vip",
     "marketing",  # consent to marketing: yes or no
 )
-_names: dict[str, list[str]] = yaml.safe_load(
-    Path(__file__).with_name("columns.yml").read_text(encoding="utf-8")
-)
+_names: dict[str, list[str]] = yml.parse(Path(__file__).with_name("columns.yml").read_text(encoding="utf-8"))
 
 
 class BadMapping(Exception):

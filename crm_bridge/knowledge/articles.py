@@ -11,6 +11,8 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core import yml
+
 LANGUAGES = ("ru", "en")
 _PARTS = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _STEP = re.compile(r"^\d+\.\s+(.+?)(?=^\d+\.\s|\Z)", re.DOTALL | re.MULTILINE)
@@ -75,7 +77,7 @@ def read(source: str, slug: str, language: str) -> Article:
     if parts is None:
         raise BadArticle(f"{language}/{slug}.md: begins with front matter between two lines of ---")
     try:
-        front = _Front.model_validate(yaml.safe_load(parts[1]))
+        front = _Front.model_validate(yml.parse(parts[1]))
     except (ValidationError, yaml.YAMLError) as error:
         raise BadArticle(f"{language}/{slug}.md: {error}") from error
     text = parts[2].strip()

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import JSON
 
@@ -52,5 +52,6 @@ class Conversation(Base):
     turn_id: Mapped[str | None] = mapped_column(String(64))  # message of the last committed turn
     memory: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # the engine's
     queued_at: Mapped[datetime | None]
+    urgent: Mapped[bool] = mapped_column(default=False, server_default=false())  # goes before others
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

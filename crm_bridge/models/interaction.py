@@ -19,6 +19,7 @@ class InteractionKind(StrEnum):
     MEETING = "meeting"
     CHAT = "chat"  # in another system
     SOCIAL_POST = "social_post"
+    NOTE = "note"  # a colleague's remark
 
 
 class Direction(StrEnum):

@@ -9,7 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.media.tables import Media
 from crm_bridge.company.cases import CaseRules
-from crm_bridge.models import Order, Ticket, TicketFile, TicketKind, TicketPriority, TicketState
+from crm_bridge.models import (
+    UNSOLVED,
+    Order,
+    Ticket,
+    TicketFile,
+    TicketKind,
+    TicketPriority,
+    TicketState,
+)
 from crm_bridge.operations.once import Result
 from crm_bridge.operations.running import Operations
 from crm_bridge.orders import order_number
@@ -33,7 +41,7 @@ class CaseDraft:
 
 
 class Cases:
-    """Opens cases, by the company's rules."""
+    """Opens and changes cases, by the company's rules."""
 
     def __init__(self, operations: Operations, rules: CaseRules) -> None:
         self._operations = operations
@@ -69,6 +77,69 @@ class Cases:
 
         return await self._operations.run(key, "open_case", customer_id, work)
 
+    async def change_case(
+        self,
+        key: str,
+        customer_id: int,
+        number: str,
+        *,
+        state: TicketState | None = None,
+        priority: TicketPriority | None = None,
+        subject: str = "",
+    ) -> Result:
+        """Change a case of the customer, once for the key; what is not given stays as it is.
+
+        Returns:
+            `{"number": …, "state": …}`; without `state` when they have no such case.
+        """
+
+        async def work(session: AsyncSession) -> Result:
+            query = select(Ticket).where(Ticket.customer_id == customer_id, Ticket.number == number)
+            ticket = await session.scalar(query.with_for_update())
+            if ticket is None:
+                return {"number": number}
+            now = self._operations.clock.now()
+            if state is not None:
+                ticket.state = state
+                ticket.solved_at = None if state in UNSOLVED else ticket.solved_at or now
+            ticket.priority = priority or ticket.priority
+            ticket.subject = subject[:SUBJECT_LIMIT] or ticket.subject
+            ticket.updated_at = now
+            await self._operations.ticket_changed(session, ticket)
+            return {"number": number, "state": ticket.state.value}
+
+        return await self._operations.run(key, "change_case", customer_id, work)
+
+    async def add_files(
+        self,
+        key: str,
+        customer_id: int,
+        conversation_id: str,
+        since: datetime,
+        files: Sequence[Mapping[str, str]],
+    ) -> Result:
+        """Put files to the newest case that was opened in a conversation after `since` and is not solved.
+
+        Returns:
+            `{"number": of the case, None when there is none}`
+        """
+
+        async def work(session: AsyncSession) -> Result:
+            theirs = (
+                Ticket.customer_id == customer_id,
+                Ticket.conversation_id == conversation_id,
+                Ticket.opened_at > since,
+                Ticket.state.in_(UNSOLVED),
+            )
+            newest = select(Ticket).where(*theirs).order_by(Ticket.id.desc()).limit(1).with_for_update()
+            if (ticket := await session.scalar(newest)) is None:
+                return {"number": None}
+            ticket.updated_at = self._operations.clock.now()
+            await self._keep_files(session, ticket, files)
+            return {"number": ticket.number}
+
+        return await self._operations.run(key, "add_files", customer_id, work)
+
     async def add(self, session: AsyncSession, customer_id: int, draft: CaseDraft) -> Result:
         """Open a case in the transaction of another operation."""
         now = self._operations.clock.now()
@@ -98,12 +169,13 @@ class Cases:
     async def _keep_files(
         self, session: AsyncSession, ticket: Ticket, files: Sequence[Mapping[str, str]]
     ) -> None:
-        """Attach what is in the media store. A case is opened all the same when a file is gone."""
-        named = {file["key"]: file.get("name", "") for file in files}
+        """Attach what is in the media store, each once. A case is opened all the same when a file is gone."""
+        there = set(await session.scalars(select(TicketFile.sha256).where(TicketFile.ticket_id == ticket.id)))
+        named = {file["key"]: file.get("name", "") for file in files if file["key"] not in there}
         kept = await session.scalars(select(Media.sha256).where(Media.sha256.in_(named)))
         session.add_all(
             TicketFile(
-                ticket_id=ticket.id, sha256=sha256, name=named[sha256][:NAME_LIMIT], at=ticket.opened_at
+                ticket_id=ticket.id, sha256=sha256, name=named[sha256][:NAME_LIMIT], at=ticket.updated_at
             )
             for sha256 in kept
         )

@@ -1,6 +1,8 @@
 """What customers think of the goods and of the help: stored with their consent."""
 
-from sqlalchemy import select
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.models import Order, Rating, Review
@@ -55,9 +57,7 @@ class Feedback:
 
         return await self._operations.run(key, "leave_review", customer_id, work)
 
-    async def rating(
-        self, key: str, conversation_id: str, customer_id: int | None, score: int, comment: str
-    ) -> Result:
+    async def rating(self, key: str, conversation_id: str, customer_id: int | None, score: int) -> Result:
         """Store how the help in a conversation was rated, one to five.
 
         Args:
@@ -72,17 +72,42 @@ class Feedback:
                 conversation_id=conversation_id,
                 customer_id=customer_id,
                 score=score,
-                comment=comment,
+                comment="",
                 at=self._operations.clock.now(),
             )
             session.add(rating)
             await session.flush()
             return {"id": rating.id}
 
+        return await self._run(key, "rate_service", customer_id, work)
+
+    async def comment(
+        self, key: str, conversation_id: str, customer_id: int | None, rating_id: int, text: str
+    ) -> Result:
+        """Put words to a rating that was given in the same conversation.
+
+        Returns:
+            `{"id": of the rating}`
+        """
+
+        async def work(session: AsyncSession) -> Result:
+            theirs = Rating.id == rating_id, Rating.conversation_id == conversation_id
+            await session.execute(update(Rating).where(*theirs).values(comment=text))
+            return {"id": rating_id}
+
+        return await self._run(key, "comment_rating", customer_id, work)
+
+    async def _run(
+        self,
+        key: str,
+        name: str,
+        customer_id: int | None,
+        work: Callable[[AsyncSession], Awaitable[Result]],
+    ) -> Result:
+        """An operation that nobody has to be known for."""
         if customer_id is not None:
-            return await self._operations.run(key, "rate_service", customer_id, work)
+            return await self._operations.run(key, name, customer_id, work)
         async with self._operations.db.write() as session:
-            done = await once(
-                session, key, "rate_service", self._operations.clock.now(), lambda: work(session)
-            )
-        return done.result
+            return (
+                await once(session, key, name, self._operations.clock.now(), lambda: work(session))
+            ).result

@@ -18,6 +18,8 @@ class Announce(Protocol):
 
     async def ticket_opened(self, session: AsyncSession, ticket: Ticket) -> None: ...
 
+    async def ticket_changed(self, session: AsyncSession, ticket: Ticket) -> None: ...
+
 
 class Operations:
     """What all operations share."""
@@ -51,3 +53,8 @@ class Operations:
         """Let other systems hear of a new ticket, which this session has written."""
         if self._announce:
             await self._announce.ticket_opened(session, ticket)
+
+    async def ticket_changed(self, session: AsyncSession, ticket: Ticket) -> None:
+        """Let other systems hear of what this session has changed about a ticket."""
+        if self._announce:
+            await self._announce.ticket_changed(session, ticket)

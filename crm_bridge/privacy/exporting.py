@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
 from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core import yml
 from core.clock import Clock
 from core.db import Database
 from core.texts import Texts
@@ -24,7 +24,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
 SECRETS = frozenset({"code_hash", "contact_hash"})  # they protect the person, and tell them nothing
 _HERE = Path(__file__).parent
 _titles = Texts(_HERE / "titles.yml")
-_columns: dict[str, dict[str, str]] = yaml.safe_load((_HERE / "columns.yml").read_text(encoding="utf-8"))
+_columns: dict[str, dict[str, str]] = yml.parse((_HERE / "columns.yml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from core import logs
-from core.db import SQLITE_BUSY_SECONDS, Base, Database
+from core.db import Base, Database
+from core.sqlite import BUSY_SECONDS
 
 _log = logs.get("privacy")
 
@@ -41,7 +42,7 @@ async def scrub(db: Database, tables: Iterable[str]) -> bool:
 
 def _rewrite_sqlite(path: str) -> bool:
     """VACUUM must stand outside any transaction, so it gets a connection of its own."""
-    with closing(sqlite3.connect(path, timeout=SQLITE_BUSY_SECONDS, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
         try:
             connection.execute("VACUUM")
         except sqlite3.OperationalError:  # somebody holds the database

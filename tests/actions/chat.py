@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import yaml
+
+from core import yml
 
 ROOT = Path(__file__).parents[2]
-DOMAIN: dict[str, Any] = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+DOMAIN: dict[str, Any] = yml.parse((ROOT / "domain.yml").read_text(encoding="utf-8"))
 FORM = "identification_form"
 TASK_FORM = "task_form"
 PLACEHOLDER = re.compile(r"{(\w+)}")
@@ -22,7 +23,7 @@ def _actions_by_intent() -> dict[str, str]:
     """What the rules do for each intent outside of forms."""
     found: dict[str, str] = {}
     for path in sorted((ROOT / "data/rules").glob("*.yml")):
-        for rule in yaml.safe_load(path.read_text(encoding="utf-8"))["rules"]:
+        for rule in yml.parse(path.read_text(encoding="utf-8"))["rules"]:
             first, *rest = rule["steps"]
             for intent in first.get("or", [first]):
                 if "intent" in intent:

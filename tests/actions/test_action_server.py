@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from core.clock import ManualClock
 from core.db import Database
 from core.settings import Settings
 from tests.actions.chat import ROOT, Engine
+from tests.ports import free_port
 
 SAID = "мой телефон +79000001001"
 CALL = {
@@ -110,20 +110,20 @@ async def test_all_actions_of_the_domain_are_there(
 
 
 async def test_the_process_serves_and_ends_in_order(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     process = await _start(tmp_path, port)
     try:
         assert (await _health(port))["ready"]
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 30) == 0
     finally:
         if process.returncode is None:
             process.kill()
 
 
 async def test_the_process_does_not_outlive_its_parent(tmp_path: Path) -> None:
-    process = await _start(tmp_path, _free_port(), ZABOTA_PARENT_PID="1")
-    assert await asyncio.wait_for(process.wait(), 20) == 0
+    process = await _start(tmp_path, free_port(), ZABOTA_PARENT_PID="1")
+    assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 async def _start(var: Path, port: int, **env: str) -> asyncio.subprocess.Process:
@@ -135,7 +135,7 @@ async def _start(var: Path, port: int, **env: str) -> asyncio.subprocess.Process
 
 async def _health(port: int) -> dict[str, Any]:
     async with aiohttp.ClientSession() as http:
-        for _ in range(200):
+        for _ in range(900):
             try:
                 async with http.get(f"http://127.0.0.1:{port}/health") as response:
                     answer: dict[str, Any] = await response.json()
@@ -143,10 +143,3 @@ async def _health(port: int) -> dict[str, Any]:
             except aiohttp.ClientConnectionError:
                 await asyncio.sleep(0.1)
     raise AssertionError("the action server does not answer")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

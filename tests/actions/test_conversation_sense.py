@@ -44,7 +44,7 @@ async def test_the_second_inquiry_of_a_message_is_served_after_the_first(chats: 
     maria.inquiries = []
     said = await maria.presses("завтра, 10:00")
     assert "Записала вас" in said
-    assert "Теперь второй вопрос: «Адреса и часы работы»." in said
+    assert "Теперь другой ваш вопрос: «Адреса и часы работы»." in said
     assert "Казань, ул. Баумана, 44" in said
 
 

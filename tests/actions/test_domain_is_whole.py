@@ -4,10 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from actions.phrases import Wish, phrases
 from actions.wording import Wording
+from core import yml
 from crm_bridge.models import DELAYS, CheckpointKind, DeliveryMethod, OrderState
 from tests.actions.chat import DOMAIN, PLACEHOLDER, ROOT
 from tests.conftest import NOON
@@ -15,10 +14,18 @@ from tests.conftest import NOON
 RULES: list[dict[str, Any]] = [
     rule
     for path in sorted((ROOT / "data/rules").glob("*.yml"))
-    for rule in yaml.safe_load(path.read_text(encoding="utf-8"))["rules"]
+    for rule in yml.parse(path.read_text(encoding="utf-8"))["rules"]
 ]
 TALK = {"greet", "goodbye", "thanks", "affirm", "deny", "bot_challenge", "capabilities", "chitchat"}
-NO_MATTER = TALK | {"out_of_scope", "list_orders", "resend_code", "change_contact", "answer", "human_agent"}
+NO_MATTER = TALK | {
+    "out_of_scope",
+    "list_orders",
+    "resend_code",
+    "change_contact",
+    "answer",
+    "human_agent",
+    "send_file",
+}
 
 
 def steps(kind: str) -> set[str]:
@@ -39,7 +46,7 @@ def test_rules_name_what_exists() -> None:
 def test_every_training_example_has_an_intent_of_the_domain() -> None:
     trained = set()
     for path in (ROOT / "data/nlu").glob("*/*.yml"):
-        examples = yaml.safe_load(path.read_text(encoding="utf-8"))["nlu"]
+        examples = yml.parse(path.read_text(encoding="utf-8"))["nlu"]
         trained |= {one["intent"] for one in examples if "intent" in one}
     assert trained <= set(DOMAIN["intents"])
 

@@ -63,10 +63,15 @@ async def test_several_open_orders_are_a_choice(chats: Open) -> None:
     ]
 
 
-async def test_the_choice_leads_back_to_what_was_asked(chats: Open) -> None:
+async def test_a_late_order_is_the_only_late_one(chats: Open) -> None:
     dmitry = await chats("demo-1006", "en")
-    await dmitry.says("my order is late", "delivery_delay")
-    assert "We are sorry: order 1007 is late" in await dmitry.presses("1007 — late")
+    assert "We are sorry: order 1007 is late" in await dmitry.says("my order is late", "delivery_delay")
+
+
+async def test_the_choice_leads_back_to_what_was_asked(chats: Open) -> None:
+    dmitry = await chats("demo-1006")
+    await dmitry.says("хочу отменить заказ", "cancel_order")
+    assert "Отменить заказ 1008" in await dmitry.says("который блендер", "product_advice")
 
 
 async def test_the_order_spoken_about_stays_in_mind(chats: Open) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import yaml
 from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 from sqlalchemy import select
 
@@ -24,6 +24,7 @@ from core.settings import Settings
 from crm_bridge.models import ContactKind, ContactPoint, Conversation, Customer, Identity, Message
 from tests.fakes.messengers import FakeProvider, Messengers
 from tests.gateway.conftest import ScriptedEngine
+from tests.ports import free_port
 
 
 @dataclass
@@ -94,9 +95,9 @@ async def open_shop(
     (folder / "channels.yml").write_text(yaml.safe_dump({"accounts": accounts}))
     engine_app = web.Application()
     engine_app.router.add_post("/webhooks/zabota/turn", engine.turn)
-    port = unused_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
-    async with TestServer(engine_app, port=unused_port()) as engine_server:
+    async with TestServer(engine_app) as engine_server:
         settings = Settings(
             _env_file=None,
             var=folder,
@@ -128,7 +129,7 @@ def _plain(account: Strict) -> dict[str, Any]:
     return kept
 
 
-async def until(what: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
+async def until(what: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Wait for something to become true that lies in a database, and so cannot tell of itself."""
     async with asyncio.timeout(seconds):
         while not await what():  # noqa: ASYNC110

@@ -130,8 +130,8 @@ async def test_a_silent_provider_is_not_waited_for_for_ever(
     channel: Channel, provider: FakeProvider, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if provider.name == "telegram":
-        monkeypatch.setattr(channel._bot.session, "timeout", 0.2)  # type: ignore[attr-defined]
-    monkeypatch.setattr("bot.channels.http.SECONDS", 0.2)
+        monkeypatch.setattr(channel._bot.session, "timeout", 0.5)  # type: ignore[attr-defined]
+    monkeypatch.setattr("bot.channels.http.SECONDS", 0.5)
     provider.fail("timeout")
     assert isinstance(await error_of(channel, provider.name), Uncertain)
 

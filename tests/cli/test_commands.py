@@ -54,7 +54,7 @@ def test_chat_says_when_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_newest_registered_model_is_live_and_a_changed_one_is_refused(tmp_path: Path) -> None:
-    registry = Registry(tmp_path)
+    registry = Registry(tmp_path, b"key")
     assert registry.live() is None
     for name in ("a.tar.gz", "b.tar.gz"):
         (tmp_path / name).write_text(name)

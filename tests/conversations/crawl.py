@@ -17,11 +17,10 @@ from random import Random
 from typing import Any
 
 import aiohttp
-import yaml
 
 from bot.gateway.engine import EngineAway, EngineClient, EngineRefused
 from bot.gateway.outbox import Button
-from core import logs
+from core import logs, yml
 from core.settings import ROOT
 from tests.conversations.passers_by import PasserBy, inquiries, somebody
 from tests.conversations.player import LEFT_OPEN
@@ -60,7 +59,7 @@ class Figures:
 
     def never_said(self) -> list[str]:
         """Responses of the domain that nobody heard."""
-        domain = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+        domain = yml.parse((ROOT / "domain.yml").read_text(encoding="utf-8"))
         return sorted(set(domain["responses"]) - set(self.responses))
 
     def lines(self) -> list[str]:
@@ -163,7 +162,7 @@ class Walk:
 
 
 def _failures() -> frozenset[str]:
-    domain = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+    domain = yml.parse((ROOT / "domain.yml").read_text(encoding="utf-8"))
     return frozenset(
         variant["text"].strip()
         for name in ("utter_action_failed", "utter_identification_failed")

@@ -7,11 +7,11 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-import yaml
 from sqlalchemy import select
 
 from bot.gateway.engine import TurnRequest
 from bot.gateway.outbox import Button
+from core import yml
 from core.settings import ROOT
 from crm_bridge.models import (
     ContactPoint,
@@ -56,7 +56,7 @@ def inquiries() -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {"ru": {}, "en": {}}
     for language, by_intent in found.items():
         for path in sorted((ROOT / "data/nlu" / language).glob("*.yml")):
-            for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["nlu"]:
+            for entry in yml.parse(path.read_text(encoding="utf-8"))["nlu"]:
                 if "intent" in entry:
                     lines = entry["examples"].splitlines()
                     by_intent.setdefault(entry["intent"], []).extend(line[2:] for line in lines)

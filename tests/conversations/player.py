@@ -1,19 +1,23 @@
 """Plays a conversation through gateway, engine and action server, and compares it with what is expected."""
 
 import re
+import secrets
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
+from aiohttp import FormData
 from sqlalchemy import select, text
 
 from bot.gateway.tables import Inbox
 from crm_bridge.identity import user_hash
 from crm_bridge.models import Conversation, Identity, Message, Owner
 from tests.conversations.stage import SITE_SECRET, Stage, World
-from tests.conversations.stories import ANSWER, PRESS, Event, Story, Turn
+from tests.conversations.stories import ANSWER, FILE, PRESS, Event, Story, Turn
 from tests.product.customer import Customer
 
 FAILED = {"ru": "неполадка на нашей стороне", "en": "problem is on our side"}
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(16)
 LEFT_OPEN = re.compile(r"[{}]|\bNone\b|\butter_|\bnan\b")
 RUSSIAN, ENGLISH = re.compile("[а-яё]", re.IGNORECASE), re.compile("[a-z]", re.IGNORECASE)
 
@@ -94,6 +98,8 @@ class Player:
             fitting = [one for one in customer.buttons if title in one["title"]]
             self._check(len({one["title"] for one in fitting}) == 1, f"there is no button «{title}»")
             client_id = await customer.post({"type": "press", "press_id": fitting[0]["id"]})
+        elif words.startswith(FILE):
+            client_id = await self._attach(customer, *words.removeprefix(FILE).strip().partition(" ")[::2])
         else:
             client_id = await customer.post({"type": "text", "text": words})
         try:
@@ -103,6 +109,17 @@ class Player:
             raise
         titles = "\n".join(f"[{button['title']}]" for button in customer.buttons)
         return [line for line in (heard, titles if heard else "") if line], client_id
+
+    async def _attach(self, customer: Customer, name: str, words: str) -> str:
+        """Send a picture as the page does. Its content is its name: the same name is the same picture."""
+        client_id, form = secrets.token_hex(8), FormData(quote_fields=False)
+        form.add_field("text", words)
+        form.add_field("file", PICTURE + name.encode(), filename=name)
+        headers = {"Authorization": f"Bearer {customer.visitor}"}
+        address = f"{customer.base}/chat/v1/files?client_id={client_id}"
+        async with customer.http.post(address, data=form, headers=headers) as response:
+            self._check(response.status == HTTPStatus.OK, f"the file was refused: {await response.text()}")
+        return client_id
 
     async def _compare_understanding(self, turn: Turn, client_id: str) -> None:
         """The intent that the classifier found and the actions that ran, as they stand in the log."""

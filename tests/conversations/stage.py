@@ -14,13 +14,14 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
@@ -36,11 +37,12 @@ from core.process import PARENT
 from core.settings import ROOT, Settings
 from crm_bridge import demo
 from tests.conftest import NOON
+from tests.ports import free_port
 from tests.product.customer import Customer
 from tests.product.running import trained_models
 
 START_SECONDS = 90
-PATIENCE = 30.0  # seconds for an answer; nothing is tried again, since the clock stands still
+PATIENCE = 120.0  # seconds for an answer; a busy machine is slow, and nothing is tried again
 SITE_SECRET = "site"  # signs the user ids of the tests' shop
 
 
@@ -135,10 +137,13 @@ async def running_stage() -> AsyncIterator[Stage]:
             _env_file=None,  # type: ignore[call-arg]
             var=folder,
             models=models,
-            engine_port=unused_port(),
-            actions_port=unused_port(),
+            models_secret=Settings().models_key.decode(),  # type: ignore[arg-type] # whose models these are
+            engine_port=free_port(),
+            actions_port=free_port(),
             site_secret=SITE_SECRET,  # type: ignore[arg-type]
             messages_per_minute=10_000,
+            action_timeout=timedelta(seconds=PATIENCE),
+            engine_timeout=timedelta(seconds=PATIENCE),
             log_level="error",
         )
         stage = Stage(settings, await _stocked(folder), folder)
@@ -187,4 +192,5 @@ async def _until_healthy(url: str, process: asyncio.subprocess.Process, log: Pat
                     if response.status == HTTPStatus.OK and (await response.json())["model"]:
                         return
             except aiohttp.ClientError:
-                await asyncio.sleep(0.1)
+                pass  # it does not listen yet
+            await asyncio.sleep(0.1)  # another process: there is no event to wait for

@@ -1,9 +1,10 @@
 """Conversations in Rasa's test format, with what that format cannot say in each story's `metadata`.
 
-`user` is what the customer writes, or «▸ title» for a press of that button; `{code}` is the one-time code
-that was sent last. `intent` is what the classifier must find; `answer` means that the message answers a
-question and may be classified as anything. `action` lists actions of the turn in their order (not all of
-them). `bot` are words of the replies in their order, «…» stands for anything between, [title] is a button.
+`user` is what the customer writes, «▸ title» for a press of that button, or «⎘ name words» for a picture
+with some words or none; `{code}` is the one-time code that was sent last. `intent` is what the classifier
+must find; `answer` means that the message answers a question and may be classified as anything. `action`
+lists actions of the turn in their order (not all of them). `bot` are words of the replies in their order,
+«…» stands for anything between, [title] is a button.
 """
 
 from collections.abc import Iterator
@@ -11,11 +12,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from core import yml
+
 HERE = Path(__file__).parent
-PRESS = "▸"
+PRESS, FILE = "▸", "⎘"
 ANSWER = "answer"
 
 
@@ -99,5 +101,5 @@ def files() -> list[Path]:
 def stories() -> Iterator[Story]:
     """All of them, in the order of the files."""
     for path in files():
-        for story in yaml.safe_load(path.read_text(encoding="utf-8"))["stories"]:
+        for story in yml.parse(path.read_text(encoding="utf-8"))["stories"]:
             yield Story.model_validate(story | {"file": path.stem.removeprefix("test_")})

@@ -21,7 +21,8 @@ Make = Callable[[], EmbeddedQueue]
 def place(request: pytest.FixtureRequest) -> tuple[str, str]:
     """An implementation of the port, and a fresh database for it."""
     kind: str = request.param
-    return kind, request.getfixturevalue("sqlite_url" if kind == "embedded-sqlite" else "postgres_url")
+    databases = {"embedded-sqlite": "sqlite_url", "embedded-postgresql": "postgres_url"}
+    return kind, request.getfixturevalue(databases.get(kind, "own_postgres_url"))  # it adds tables of its own
 
 
 @pytest.fixture
@@ -264,7 +265,7 @@ async def test_a_job_that_waits_does_not_hold_up_the_stop_and_is_done_by_the_nex
     running = asyncio.create_task(first.run())
     await started.wait()
     running.cancel()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asyncio.gather(running, return_exceptions=True)
 
     await Worker("another", queue, {"greet": Handler(do)}, clock, chance).drain()

@@ -13,7 +13,7 @@ import pytest
 from core.supervisor import Program, Supervisor
 
 CHILD = "import os, time, pathlib, sys; p = pathlib.Path(sys.argv[1]); p.open('a').write(f'{os.getpid()}\\n')"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def program(name: str, folder: Path) -> Program:

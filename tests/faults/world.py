@@ -13,7 +13,6 @@ from pathlib import Path
 
 import aiohttp
 import yaml
-from aiohttp.test_utils import unused_port
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select
@@ -29,6 +28,7 @@ from crm_bridge.models import Author, Conversation, Identity, Message, Owner
 from tests.channels.shop import _plain
 from tests.fakes.messengers import FakeProvider, Messengers
 from tests.faults.processes import PYTHON, Mortal, Restarts
+from tests.ports import free_port
 
 WRITTEN_IN = ("telegram", "max", "vk", "whatsapp", "viber")  # customers do not write by SMS
 FAULTS = ("429", "500", "timeout", "drop_after_accept", "drop_before_accept", "dup_webhook", "reorder")
@@ -311,7 +311,7 @@ async def open_world(
     url: str, folder: Path, restarts: Restarts, gateways: int, seed: int = 7, **settings: str
 ) -> AsyncIterator[World]:
     """Start everything, with an account at every messenger."""
-    engine_port, ports = unused_port(), [unused_port() for _ in range(gateways)]
+    engine_port, ports = free_port(), [free_port() for _ in range(gateways)]
     async with Messengers() as messengers, aiohttp.ClientSession() as http:
         accounts = {name: _plain(each.account()) for name, each in messengers.all.items()}  # type: ignore[attr-defined]
         (folder / "channels.yml").write_text(yaml.safe_dump({"accounts": accounts}))

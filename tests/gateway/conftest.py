@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
 
 from bot.gateway.app import GATEWAY, Gateway, make_app
 from core.clock import SystemClock
@@ -87,7 +87,7 @@ class Running:
     async def tab(self, visitor: str, conversation_id: str, after: int = 0) -> "Tab":
         ws = await self.http.ws_connect(f"{self.base}/chat/v1/ws")
         await ws.send_json({"type": "hello", "visitor": visitor, "after": after})
-        welcome = await ws.receive_json(timeout=10)
+        welcome = await ws.receive_json(timeout=60)
         assert welcome["type"] == "welcome", welcome
         return Tab(ws, visitor, conversation_id)
 
@@ -113,7 +113,7 @@ class Tab:
     async def frame(self, kind: str) -> dict[str, Any]:
         """The next frame of a kind; others are passed over."""
         while True:
-            frame: dict[str, Any] = await self.ws.receive_json(timeout=20)
+            frame: dict[str, Any] = await self.ws.receive_json(timeout=60)
             if frame["type"] == kind:
                 return frame
 
@@ -129,7 +129,7 @@ async def running(db: Database, engine: ScriptedEngine, tmp_path: Path) -> Async
     app = web.Application()
     app.router.add_post("/webhooks/zabota/turn", engine.turn)
     app.router.add_get("/webhooks/zabota/health", _health)
-    async with TestServer(app, port=unused_port()) as engine_server:
+    async with TestServer(app) as engine_server:
         settings = Settings(
             _env_file=None,
             var=tmp_path,

@@ -1,27 +1,28 @@
 """Starts the whole product on free ports, for tests and benchmarks."""
 
 import asyncio
+import contextlib
+import fcntl
 import hashlib
 import os
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import psutil
-from aiohttp.test_utils import unused_port
 
 from bot.cli.training import train
 from bot.registry import Registry, engine_version
 from core.clock import SystemClock
 from core.db import Database
 from core.migrations import upgrade_async
-from core.settings import ROOT
+from core.settings import ROOT, Settings
 from crm_bridge import demo
+from tests.ports import free_port
 from tests.product.customer import Customer
 
 START_SECONDS = 90
@@ -30,16 +31,22 @@ START_SECONDS = 90
 def trained_models() -> Path:
     """A folder with the real model, trained anew when anything it is made from has changed."""
     folder = ROOT / "var" / "test-models" / _made_from()
-    if Registry(folder).live() is None:
-        folder.mkdir(parents=True, exist_ok=True)
-        train(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".training").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the suite runs in several processes, and one of them trains
+        if Registry(folder, Settings().models_key).live() is None:
+            train(folder)
     return folder
 
 
 def _made_from() -> str:
-    files = [ROOT / "config.yml", ROOT / "domain.yml", *sorted(ROOT.glob("data/**/*.yml"))]
+    files = [ROOT / "config.yml", ROOT / "domain.yml", *_training_data()]
     data = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
     return f"{engine_version()}-{data}"
+
+
+def _training_data() -> list[Path]:
+    return sorted(path for kind in ("nlu", "rules", "stories") for path in ROOT.glob(f"data/{kind}/**/*.yml"))
 
 
 @dataclass
@@ -55,8 +62,9 @@ class Product:
     def process(self, module: str) -> psutil.Process:
         """One of the processes, by the module it runs."""
         for child in self.supervisor.children():
-            if module in child.cmdline():
-                return child
+            with contextlib.suppress(psutil.Error):  # it ended while we looked
+                if module in child.cmdline():
+                    return child
         raise LookupError(module)
 
     def kill(self, module: str) -> None:
@@ -67,15 +75,17 @@ class Product:
         return await Customer.arrive(self.http, self.base, self.db, **session)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def running_product(folder: Path, models: Path, **settings: str) -> AsyncIterator[Product]:
     """Start everything, and end it when the block ends."""
     url = settings.pop("database_url", f"sqlite+aiosqlite:///{folder / 'zabota.db'}")
     await upgrade_async(url)
     db = Database(url)
     await demo.load(db, SystemClock().now())
-    port = unused_port()
-    names = {"engine_port": unused_port(), "actions_port": unused_port(), "port": port} | settings
+    port = free_port()
+    names = {"engine_port": free_port(), "actions_port": free_port(), "port": port} | settings
+    names.setdefault("action_timeout", 25)  # seconds; a busy machine is slow
+    names |= {"models_secret": Settings().models_key.decode()}  # whose models these are
     names |= {"var": folder, "models": models, "database_url": url, "log_level": "warning"}
     env = {f"ZABOTA_{name.upper()}": str(value) for name, value in names.items()}
     log = (folder / "product.log").open("wb")

@@ -7,7 +7,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.product.running import Product
 
-PATIENCE = 20_000  # milliseconds
+PATIENCE = 60_000  # milliseconds; only a failing test waits so long
 
 
 @pytest.fixture

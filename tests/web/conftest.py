@@ -11,7 +11,7 @@ from .widget_server import WidgetServer
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=30_000)  # a busy machine is slow, and only a failing test waits so long
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ async def server() -> AsyncIterator[WidgetServer]:
 @pytest.fixture
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     context = await browser.new_context(locale="ru-RU", timezone_id="Europe/Moscow")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     yield context
     await context.close()
 

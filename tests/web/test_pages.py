@@ -118,12 +118,14 @@ async def test_order_is_asked_about_in_the_customers_language(context: BrowserCo
 async def test_signing_in_and_out(context: BrowserContext, demo: Demo) -> None:
     page = await context.new_page()
     await page.goto(demo.url)
-    await page.get_by_role("button", name="Войти на сайт: Анна Соколова").click()
+    async with page.expect_response(lambda answer: "/demo/sign-in" in answer.url):
+        await page.get_by_role("button", name="Войти на сайт: Анна Соколова").click()
     demo.user = {"id": "c1", "hash": "f00d", "name": "Анна Соколова"}
     await page.goto(demo.url)
     await expect(page.locator("zabota-chat")).to_have_attribute("user-hash", "f00d")
     await expect(page.locator(".signed-in")).to_contain_text("Вы вошли как Анна Соколова")
-    await page.get_by_role("banner").get_by_role("button", name="Выйти").click()
+    async with page.expect_response(lambda answer: "/demo/sign-out" in answer.url):
+        await page.get_by_role("banner").get_by_role("button", name="Выйти").click()
     assert demo.posted == [
         ("/demo/sign-in", {"csrf": "token", "customer": "c1"}),
         ("/demo/sign-out", {"csrf": "token"}),

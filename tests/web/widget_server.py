@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,11 @@ class WidgetServer:
         self.refuse_sessions = False
         self.cut_instead_of_ack = 0  # commit, then cut the line: the browser cannot know
         self.cut_before_commit = 0
-        self.refusal: Frame | None = None  # the next text is refused with this
+        self.refusal: Frame | None = None  # the next text, or message with files, is refused with this
+        self.break_uploads = 0  # so many uploads end without an answer, though the files arrived
+        self.files: dict[str, tuple[str, bytes]] = {}  # id → type and content
+        self.uploads = asyncio.Event()
+        self.uploads.set()  # clear to hold the answers to uploads back
         self.duplicate = False  # every message twice
         self.lose: set[int] = set()  # sequence numbers that are not delivered live, only on resume
         self.never: set[int] = set()  # numbers that do not exist (erased)
@@ -106,8 +111,8 @@ class WidgetServer:
         return [frame["text"] for frame in self.received if frame["type"] == "text"]
 
     async def until(self, true: Callable[[], bool]) -> None:
-        """Wait for something to have happened here; 10 seconds at most."""
-        async with asyncio.timeout(10), self._changed:
+        """Wait for something to have happened here; 30 seconds at most."""
+        async with asyncio.timeout(30), self._changed:
             await self._changed.wait_for(true)
 
     def cut(self) -> None:
@@ -238,6 +243,39 @@ class WidgetServer:
         answer = await self._receive(talk, await request.json(), line)
         return web.json_response(answer) if answer else web.Response(status=204)
 
+    async def _upload(self, request: web.Request) -> web.Response:
+        """A message with files."""
+        talk, client_id = self._visitor(request), request.query["client_id"]
+        form = await request.post()
+        sent = [part for part in form.getall("file") if isinstance(part, web.FileField)]
+        frame = {"type": "files", "client_id": client_id, "text": str(form["text"])}
+        self.received.append(frame | {"names": [part.filename for part in sent]})
+        await self._note()
+        refusal, self.refusal = self.refusal, None
+        if refusal:
+            body = {"type": "refused", "client_id": client_id} | refusal
+            return web.json_response(body, status=HTTPStatus.BAD_REQUEST)
+        await self.uploads.wait()
+        if client_id not in talk.committed:
+            talk.committed.add(client_id)
+            kept = [self._kept(part) for part in sent]
+            await self.say(frame["text"], "customer", talk=talk, client_id=client_id, files=kept)
+            await self.say("Получила", talk=talk)
+        if self.break_uploads and request.transport is not None:
+            self.break_uploads -= 1
+            request.transport.abort()
+        return web.json_response({"type": "ack", "client_id": client_id})
+
+    def _kept(self, part: web.FileField) -> Frame:
+        id_, data = secrets.token_hex(6), part.file.read()
+        self.files[id_] = (part.content_type, data)
+        return {"id": id_, "name": part.filename, "type": part.content_type, "size": len(data)}
+
+    async def _file(self, request: web.Request) -> web.Response:
+        self._visitor(request)
+        type_, data = self.files[request.match_info["id"]]
+        return web.Response(body=data, content_type=type_)
+
     def _visitor(self, request: web.Request) -> Talk:
         talk = self.talks.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
         if talk is None:
@@ -319,12 +357,14 @@ class WidgetServer:
         response.headers["Access-Control-Allow-Headers"] = "authorization, content-type"
 
     def application(self) -> web.Application:
-        app = web.Application(middlewares=[self._preflight])
+        app = web.Application(middlewares=[self._preflight], client_max_size=2**24)
         app.on_response_prepare.append(self._allow_origins)
         app.router.add_post("/chat/v1/session", self._session)
         app.router.add_get("/chat/v1/ws", self._socket)
         app.router.add_get("/chat/v1/events", self._events)
         app.router.add_post("/chat/v1/send", self._post)
+        app.router.add_post("/chat/v1/files", self._upload)
+        app.router.add_get("/chat/v1/files/{id}", self._file)
         app.router.add_get("/page", self._page)
         app.router.add_static("/static", STATIC)
         return app

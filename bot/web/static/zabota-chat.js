@@ -99,8 +99,8 @@ class ZabotaChat extends HTMLElement {
       on: {
         open: () => this.open(),
         close: () => this.close(),
-        say: (text) => {
-          this.#converse().say(text);
+        say: (text, files) => {
+          this.#converse().say(text, files);
           this.#panel.keepFocus();
         },
         typing: () => this.#conversation?.typing(),
@@ -112,6 +112,7 @@ class ZabotaChat extends HTMLElement {
         discard: (clientId) => this.#conversation?.discard(clientId),
         earlier: () => this.#conversation?.loadEarlier(),
         file: (file) => this.#conversation?.download(file),
+        picture: (file) => this.#conversation?.fetchFile(file),
       },
     });
     this.#root.querySelector(".root")?.remove();

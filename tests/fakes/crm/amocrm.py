@@ -31,7 +31,9 @@ class FakeAmoCrm(FakeCrm):
         router.add_post("/api/v4/contacts", self._create)
         router.add_patch("/api/v4/contacts", self._update)
         router.add_get("/api/v4/tasks", self._tasks)
+        router.add_get("/api/v4/tasks/{id:\\d+}", self._one_task)
         router.add_post("/api/v4/tasks", self._task)
+        router.add_patch("/api/v4/tasks", self._update_task)
         router.add_get("/api/v4/{kind:contacts|leads}/{id}/notes", self._notes)
         router.add_post("/api/v4/{kind:contacts|leads}/notes", self._note)
 
@@ -92,25 +94,60 @@ class FakeAmoCrm(FakeCrm):
         self.edit(remote_id, **change)
 
     async def _tasks(self, request: web.Request) -> web.Response:
-        owner = request.query["filter[entity_id]"]
-        mine = [each for each in reversed(self.tickets) if each.owner_id == owner]
-        return _listed("tasks", [{"id": int(each.id), "text": each.text} for each in mine])
+        asked = request.query
+        assert asked["filter[entity_type]"] == "contacts"
+        if "filter[entity_id]" in asked:
+            mine = [each for each in reversed(self.tickets) if each.owner_id == asked["filter[entity_id]"]]
+            return _listed("tasks", [_wire_task(each) for each in mine])
+        since = datetime.fromtimestamp(int(asked["filter[updated_at][from]"]), UTC)
+        found = [each for each in self.tickets if each.updated_at >= since]
+        found.sort(key=lambda each: (each.updated_at, int(each.id)))
+        limit = int(asked["limit"])
+        page = self.page(found, (int(asked.get("page", "1")) - 1) * limit, limit)
+        return _listed("tasks", [_wire_task(each) for each in page])
+
+    async def _one_task(self, request: web.Request) -> web.Response:
+        found = [each for each in self.tickets if each.id == request.match_info["id"]]
+        return web.json_response(_wire_task(found[0])) if found else web.Response(status=204)
+
+    async def _update_task(self, request: web.Request) -> web.Response:
+        """A task is completed with a result."""
+        [body] = await request.json()
+        assert body["is_completed"] is False or body["result"]["text"]
+        self.handle(str(body["id"]), is_open=not body["is_completed"])
+        return _listed("tasks", [{"id": body["id"], "updated_at": int(self.now.timestamp())}])
 
     async def _task(self, request: web.Request) -> web.Response:
         [body] = await request.json()
-        made = Made(self.next_id(), str(body["entity_id"]), body["text"].split("\n")[0], body["text"])
+        made = self.file(str(body["entity_id"]), body["text"].split("\n")[0], body["text"])
         self.tickets.append(made)
         return _listed("tasks", [{"id": int(made.id)}])
 
     async def _notes(self, request: web.Request) -> web.Response:
         mine = [each for each in reversed(self.notes) if each.owner_id == request.match_info["id"]]
-        return _listed("notes", [{"id": int(each.id), "params": {"text": each.text}} for each in mine])
+        return _listed("notes", [_wire_note(each) for each in mine])
 
     async def _note(self, request: web.Request) -> web.Response:
         [body] = await request.json()
-        made = Made(self.next_id(), str(body["entity_id"]), body["note_type"], body["params"]["text"])
+        made = self.file(str(body["entity_id"]), body["note_type"], body["params"]["text"])
         self.notes.append(made)
         return _listed("notes", [{"id": int(made.id)}])
+
+
+def _wire_task(task: Made) -> Json:
+    return {
+        "id": int(task.id),
+        "text": task.text,
+        "entity_id": int(task.owner_id),
+        "entity_type": "contacts",
+        "is_completed": not task.is_open,
+        "updated_at": int(task.updated_at.timestamp()),
+    }
+
+
+def _wire_note(note: Made) -> Json:
+    made = int(note.at.timestamp())
+    return {"id": int(note.id), "note_type": "common", "created_at": made, "params": {"text": note.text}}
 
 
 def _listed(name: str, records: list[Json]) -> web.Response:

@@ -62,14 +62,19 @@ class Order:
     updated_at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass
 class Made:
-    """A ticket or a note that somebody made through the API."""
+    """A ticket or a note that somebody made, through the API or at a screen."""
 
     id: str
     owner_id: str
     subject: str
     text: str
+    at: datetime  # when it was made
+    updated_at: datetime
+    author: str = ""
+    is_open: bool = True
+    priority: str = "normal"  # in our words
 
 
 @dataclass
@@ -137,6 +142,29 @@ class FakeCrm(ABC):
         remote_id = self.next_id()
         self.orders[remote_id] = Order(remote_id, title, stage, amount, contact_id, self.now)
         return remote_id
+
+    def file(self, owner_id: str, subject: str, text: str, author: str = "api@example.com") -> Made:
+        """A ticket or a note, stamped with the CRM's clock."""
+        return Made(self.next_id(), owner_id, subject, text, self.now, self.now, author)
+
+    def complain(self, contact_id: str, name: str) -> str:
+        """Somebody in the company enters a ticket."""
+        self.tickets.append(self.file(contact_id, name, f"{name}\nЗвонок", "olga@example.com"))
+        return self.tickets[-1].id
+
+    def write_note(self, owner_id: str, text: str, kind: str = "contacts") -> str:
+        """Somebody in the company writes a note beside a contact or a ticket."""
+        self.notes.append(self.file(owner_id, kind, text, "olga@example.com"))
+        return self.notes[-1].id
+
+    def ticket(self, remote_id: str) -> Made:
+        """A ticket as people see it."""
+        return next(each for each in self.tickets if each.id == remote_id)
+
+    def handle(self, remote_id: str, **change: Any) -> None:
+        """Somebody in the company changes a ticket."""
+        for name, value in (change | {"updated_at": self.now}).items():
+            setattr(self.ticket(remote_id), name, value)
 
     def values(self, remote_id: str) -> Values:
         """What a person looking at the record sees."""

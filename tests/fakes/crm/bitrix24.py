@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from crm_bridge.adapters import AnyAccount, Received
 from crm_bridge.adapters.accounts import Application, Bitrix24Account
-from tests.fakes.crm.base import FakeCrm, Json, Made, Order, Person, query
+from tests.fakes.crm.base import FakeCrm, Json, Order, Person, query
 
 PAGE = 50
 DEAL, CONTACT = 2, 3
@@ -159,7 +159,7 @@ class FakeBitrix24(FakeCrm):
 
     def _todo(self, body: Json) -> Any:
         assert body["deadline"]
-        made = Made(self.next_id(), str(body["ownerId"]), body["title"], body["description"])
+        made = self.file(str(body["ownerId"]), body["title"], body["description"])
         self.tickets.append(made)
         return {"id": int(made.id)}
 
@@ -172,13 +172,18 @@ class FakeBitrix24(FakeCrm):
 
     def _comment(self, body: Json) -> Any:
         fields = body["fields"]
-        made = Made(self.next_id(), str(fields["ENTITY_ID"]), fields["ENTITY_TYPE"], fields["COMMENT"])
+        made = self.file(str(fields["ENTITY_ID"]), fields["ENTITY_TYPE"], fields["COMMENT"])
         self.notes.append(made)
         return int(made.id)
 
     def _comments(self, body: Json) -> Any:
         owner = str(body["filter"]["ENTITY_ID"])
-        return [{"ID": each.id, "COMMENT": each.text} for each in self.notes if each.owner_id == owner]
+        mine = [each for each in self.notes if each.owner_id == owner]
+        made = sorted(mine, key=lambda each: -int(each.id))[:PAGE]
+        return [
+            {"ID": each.id, "COMMENT": each.text, "CREATED": each.at.isoformat(), "AUTHOR_ID": "5"}
+            for each in made
+        ]
 
 
 def _wire(record: Person | Order) -> Json:

@@ -24,15 +24,6 @@ SENT_AT = 1795270000  # unix seconds, of every webhook
 class FakeBottleCrm(FakeCrm):
     """An organisation with a personal access token."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.closed: set[str] = set()  # ids of cases that people there are done with
-
-    def complain(self, contact_id: str, name: str) -> str:
-        """Somebody in the company enters a case."""
-        self.tickets.append(Made(self.next_id(), contact_id, name, "Звонок"))
-        return self.tickets[-1].id
-
     def account(self, address: str) -> AnyAccount:
         return BottleCrmAccount(
             kind="bottlecrm",
@@ -51,6 +42,8 @@ class FakeBottleCrm(FakeCrm):
         router.add_get("/api/contacts/{id}/", self._contact)
         router.add_patch("/api/contacts/{id}/", self._update)
         router.add_post("/api/{kind:contacts|opportunities}/{id}/", self._comment)
+        router.add_get("/api/cases/{id}/", self._case_detail)
+        router.add_patch("/api/cases/{id}/", self._update_case)
         router.add_get("/api/opportunities/", self._deals)
         router.add_get("/api/opportunities/{id}/", self._deal)
         router.add_get("/api/cases/", self._cases)
@@ -107,8 +100,10 @@ class FakeBottleCrm(FakeCrm):
         remote_id = request.match_info["id"]
         if remote_id not in records:
             return web.json_response({"detail": "Not found."}, status=404)
-        comments = [{"id": n.id, "comment": n.text} for n in reversed(self.notes) if n.owner_id == remote_id]
-        return web.json_response({name: _wire(records[remote_id]), "comments": comments})
+        return web.json_response({name: _wire(records[remote_id]), "comments": self._comments(remote_id)})
+
+    def _comments(self, owner_id: str) -> list[Json]:
+        return [_wire_comment(note) for note in reversed(self.notes) if note.owner_id == owner_id]
 
     async def _create(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -154,7 +149,7 @@ class FakeBottleCrm(FakeCrm):
         if kind == "contacts" and len(body["comment"]) > 10_000:
             errors = {"comment": ["Ensure this field has no more than 10000 characters."]}
             return web.json_response({"error": True, "errors": errors}, status=400)
-        self.notes.append(Made(self.next_id(), remote_id, kind, body["comment"]))
+        self.notes.append(self.file(remote_id, kind, body["comment"]))
         records, name = (
             (self.people, "contact_obj") if kind == "contacts" else (self.orders, "opportunity_obj")
         )
@@ -168,25 +163,63 @@ class FakeBottleCrm(FakeCrm):
         return web.json_response({"cases_count": len(found), "cases": page})
 
     def _wire_case(self, case: Made) -> Json:
-        status = "Closed" if case.id in self.closed else "New"
-        contacts = [{"id": case.owner_id}]
-        own = {"id": case.id, "name": case.subject, "description": case.text}
-        return {**own, "status": status, "contacts": contacts}
+        """Lists and details show one form; it does not say when a case changed."""
+        return {
+            "id": case.id,
+            "name": case.subject,
+            "description": case.text,
+            "status": "New" if case.is_open else "Closed",
+            "priority": case.priority.title(),
+            "contacts": [{"id": case.owner_id}],
+        }
+
+    async def _case_detail(self, request: web.Request) -> web.Response:
+        remote_id = request.match_info["id"]
+        found = [each for each in self.tickets if each.id == remote_id]
+        if not found:
+            return web.json_response({"detail": "No Case matches the given query."}, status=404)
+        notes = self._comments(remote_id)  # what colleagues write to each other
+        return web.json_response(
+            {"cases_obj": self._wire_case(found[0]), "comments": [], "internal_notes": notes}
+        )
+
+    async def _update_case(self, request: web.Request) -> web.Response:
+        remote_id, body = request.match_info["id"], await request.json()
+        if remote_id not in [each.id for each in self.tickets]:
+            return web.json_response({"detail": "No Case matches the given query."}, status=404)
+        problem = self._wrong_name(body["name"], remote_id) if "name" in body else ""
+        if problem:
+            return web.json_response({"error": True, "errors": {"name": [problem]}}, status=400)
+        change: Json = {"subject": body["name"]} if "name" in body else {}
+        if "status" in body:
+            change["is_open"] = {"New": True, "Closed": False}[body["status"]]
+        if "priority" in body:
+            change["priority"] = body["priority"].lower()
+        self.handle(remote_id, **change)
+        return web.json_response({"error": False, "message": "Case Updated Successfully"})
+
+    def _wrong_name(self, name: str, own: str) -> str:
+        if len(name) > 64:
+            return "Ensure this field has no more than 64 characters."
+        taken = name.lower() in (each.subject.lower() for each in self.tickets if each.id != own)
+        return "Case already exists with this name" if taken else ""
 
     async def _case(self, request: web.Request) -> web.Response:
         body = await request.json()
-        problem = "Ensure this field has no more than 64 characters." if len(body["name"]) > 64 else ""
-        if body["name"].lower() in (each.subject.lower() for each in self.tickets):
-            problem = "Case already exists with this name"
-        if problem:
+        if problem := self._wrong_name(body["name"], ""):
             return web.json_response({"error": True, "errors": {"name": [problem]}}, status=400)
-        made = Made(self.next_id(), body["contacts"][0], body["name"], body["description"])
+        made = self.file(body["contacts"][0], body["name"], body["description"])
         self.tickets.append(made)
         return web.json_response({"error": False, "message": "Case Created Successfully", "id": made.id})
 
 
 def _digits(phone: str) -> str:
     return re.sub(r"\D", "", phone)[-10:]
+
+
+def _wire_comment(note: Made) -> Json:
+    who = {"id": "1", "user_details": {"email": note.author, "profile_pic": None}}
+    return {"id": note.id, "comment": note.text, "commented_by": who, "commented_on": note.at.isoformat()}
 
 
 def _e164(phone: str) -> str:

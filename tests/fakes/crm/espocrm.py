@@ -30,6 +30,7 @@ class FakeEspoCrm(FakeCrm):
             webhooks={
                 "Contact.update:w1": SecretStr("hook"),
                 "Opportunity.update:w2": SecretStr("hook"),
+                "Case.update:w3": SecretStr("hook"),
             },
             requests=10_000,
             timeout_seconds=0.5,
@@ -43,6 +44,7 @@ class FakeEspoCrm(FakeCrm):
         router.add_get("/api/v1/{entity}/{id}", self._get)
         router.add_post("/api/v1/{entity}", self._create)
         router.add_put("/api/v1/Contact/{id}", self._update)
+        router.add_put("/api/v1/Case/{id}", self._update_case)
 
     def authorised(self, request: web.Request, body: Any) -> bool:
         message = f"{request.method} {request.path.removeprefix('/api/v1')}".encode()
@@ -56,7 +58,7 @@ class FakeEspoCrm(FakeCrm):
         return web.Response(status=401)
 
     def webhook(self, remote_id: str, event: str = "update", kind: str = "contact") -> Received:
-        webhook_id = {"contact": "w1", "deal": "w2"}[kind]
+        webhook_id = {"contact": "w1", "deal": "w2", "ticket": "w3"}[kind]
         body = json.dumps([{"id": remote_id}]).encode()
         mac = hmac.new(b"hook", body, hashlib.sha256).hexdigest()
         signature = base64.b64encode(f"{webhook_id}:{mac}".encode()).decode()
@@ -67,31 +69,56 @@ class FakeEspoCrm(FakeCrm):
         assert search["maxSize"] <= 200
         assert request.headers["X-No-Total"] == "true"
         entity = request.match_info["entity"]
-        if entity in ("Case", "Note"):
-            made = self.tickets if entity == "Case" else self.notes
-            [condition] = search["where"]
-            found = made_with(made, condition["value"])
-            return _listed([{"id": each.id, condition["attribute"]: each.text} for each in found])
-        records: Any = self.people if entity == "Contact" else self.orders
+        where = search["where"]
+        if where[0]["type"] == "contains":
+            found = made_with(self.tickets if entity == "Case" else self.notes, where[0]["value"])
+            return _listed([{"id": each.id, where[0]["attribute"]: each.text} for each in found])
+        if entity == "Note":
+            return _listed(self._stream({each["attribute"]: each["value"] for each in where}))
+        records: Any = self._held(entity)
         kept = [each for each in records.values() if all(_fits(each, one) for one in search["where"])]
         kept.sort(key=lambda each: (each.updated_at, each.id))
         page = self.page(kept, search.get("offset", 0), search["maxSize"])
         return _listed([_wire(each) for each in page])
 
     async def _get(self, request: web.Request) -> web.Response:
-        records: Any = self.people if request.match_info["entity"] == "Contact" else self.orders
-        record = records.get(request.match_info["id"])
+        record = self._held(request.match_info["entity"]).get(request.match_info["id"])
         return web.json_response(_wire(record)) if record else web.Response(status=404)
+
+    def _held(self, entity: str) -> Any:
+        cases = {each.id: each for each in self.tickets}
+        return {"Contact": self.people, "Opportunity": self.orders, "Case": cases}[entity]
+
+    def _stream(self, where: Json) -> list[Json]:
+        """Posts of one record, newest first."""
+        assert where["type"] == "Post"
+        mine = [each for each in reversed(self.notes) if each.owner_id == where["parentId"]]
+        return [
+            {"id": each.id, "post": each.text, "createdByName": each.author, "createdAt": _time(each.at)}
+            for each in mine
+        ]
+
+    async def _update_case(self, request: web.Request) -> web.Response:
+        remote_id, body = request.match_info["id"], await request.json()
+        if remote_id not in self._held("Case"):
+            return web.Response(status=404)
+        change: Json = {"subject": body["name"]} if "name" in body else {}
+        if "status" in body:
+            change["is_open"] = {"New": True, "Closed": False}[body["status"]]
+        if "priority" in body:
+            change["priority"] = body["priority"].lower()
+        self.handle(remote_id, **change)
+        return web.json_response(_wire(self.ticket(remote_id)))
 
     async def _create(self, request: web.Request) -> web.Response:
         body, entity = await request.json(), request.match_info["entity"]
         if entity == "Contact":
             return self._create_contact(body)
         if entity == "Case":
-            made = Made(self.next_id(), body["contactId"], body["name"], body["description"])
+            made = self.file(body["contactId"], body["name"], body["description"])
             self.tickets.append(made)
         else:
-            made = Made(self.next_id(), body["parentId"], body["parentType"], body["post"])
+            made = self.file(body["parentId"], body["parentType"], body["post"])
             self.notes.append(made)
         return web.json_response({"id": made.id})
 
@@ -119,7 +146,7 @@ class FakeEspoCrm(FakeCrm):
         self.edit(remote_id, **change)
 
 
-def _fits(record: Person | Order, condition: Json) -> bool:
+def _fits(record: Person | Order | Made, condition: Json) -> bool:
     attribute, value = condition["attribute"], condition["value"]
     if condition["type"] == "greaterThanOrEquals":
         return record.updated_at >= datetime.fromisoformat(value).replace(tzinfo=UTC)
@@ -130,8 +157,22 @@ def _listed(records: list[Json]) -> web.Response:
     return web.json_response({"total": -2, "list": records})
 
 
-def _wire(record: Person | Order) -> Json:
-    modified = record.updated_at.strftime("%Y-%m-%d %H:%M:%S")
+def _time(when: datetime) -> str:
+    return when.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _wire(record: Person | Order | Made) -> Json:
+    modified = _time(record.updated_at)
+    if isinstance(record, Made):
+        return {
+            "id": record.id,
+            "name": record.subject,
+            "status": "Assigned" if record.is_open else "Closed",
+            "priority": record.priority.title(),
+            "description": record.text,
+            "contactId": record.owner_id,
+            "modifiedAt": modified,
+        }
     if isinstance(record, Order):
         return {
             "id": record.id,

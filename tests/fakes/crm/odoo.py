@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
+from html import escape
 from typing import Any
 
 from aiohttp import web
@@ -11,7 +12,7 @@ from pydantic import HttpUrl, SecretStr
 from crm_bridge.adapters import AnyAccount, Received
 from crm_bridge.adapters.accounts import OdooAccount
 from crm_bridge.adapters.values import Field, Values
-from tests.fakes.crm.base import FakeCrm, Json, Made, Order, Person, made_with
+from tests.fakes.crm.base import FakeCrm, Json, Order, Person, made_with
 
 
 class FakeOdoo(FakeCrm):
@@ -73,12 +74,26 @@ class FakeOdoo(FakeCrm):
             found = made_with(self.tickets, domain["description", "ilike"])
             return [{"id": int(each.id), "description": each.text} for each in found]
         if model == "mail.message":
-            found = made_with(self.notes, domain["body", "ilike"])
-            return [{"id": int(each.id), "body": each.text} for each in found]
+            return self._chatter(domain, body)
         records: Any = self.people if model == "res.partner" else self.orders
         kept = [each for each in records.values() if _fits(each, domain)]
         kept.sort(key=lambda each: int(each.id))
         return [_wire(each) for each in self.page(kept, 0, body["limit"])]
+
+    def _chatter(self, domain: dict[tuple[str, str], Any], body: Json) -> list[Json]:
+        """Bodies are HTML: what was posted as text was escaped and put into paragraphs."""
+        found = made_with(self.notes, domain.get(("body", "ilike"), ""))
+        mine = [each for each in found if each.owner_id == str(domain["res_id", "="])]
+        mine.sort(key=lambda each: int(each.id), reverse=body["order"] == "id desc")
+        return [
+            {
+                "id": int(each.id),
+                "body": "".join(f"<p>{escape(part)}</p>" for part in each.text.split("\n\n")),
+                "author_id": [7, each.author],
+                "date": each.at.strftime("%Y-%m-%d %H:%M:%S"),
+            }
+            for each in mine[: body["limit"]]
+        ]
 
     def _create(self, model: str, body: Json) -> Any:
         [vals] = body["vals_list"]
@@ -86,7 +101,7 @@ class FakeOdoo(FakeCrm):
             remote_id = self.add()
             self._apply(remote_id, vals)
             return [int(remote_id)]
-        made = Made(self.next_id(), str(vals["partner_id"]), vals["name"], vals["description"])
+        made = self.file(str(vals["partner_id"]), vals["name"], vals["description"])
         self.tickets.append(made)
         return [int(made.id)]
 
@@ -106,7 +121,7 @@ class FakeOdoo(FakeCrm):
         self.edit(remote_id, **change)
 
     def _post(self, model: str, body: Json) -> Any:
-        made = Made(self.next_id(), str(body["ids"][0]), model, body["body"])
+        made = self.file(str(body["ids"][0]), model, body["body"])
         self.notes.append(made)
         return int(made.id)
 

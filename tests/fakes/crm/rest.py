@@ -48,8 +48,30 @@ deals:
   amount: sum
   contact: customer.id
 tickets:
-  {create: /v1/tickets, list: /v1/tickets, find: q, items: data, subject: title, contact: customer}
-contact_notes: {create: "/v1/customers/{id}/notes", list: "/v1/customers/{id}/notes", items: data, text: body}
+  create: /v1/tickets
+  list: /v1/tickets
+  find: q
+  items: data
+  subject: title
+  contact: customer
+  get: /v1/tickets/{id}
+  item: data
+  update: /v1/tickets/{id}
+  changed: /v1/tickets
+  updated_at: changed
+  since_parameter: changed_from
+  paging: {style: keyset, parameter: after_id, size: 100}
+  state: status.name
+  open_as: new
+  closed_as: [done, rejected]
+  priority: urgency
+contact_notes:
+  create: "/v1/customers/{id}/notes"
+  list: "/v1/customers/{id}/notes"
+  items: data
+  text: body
+  author: by
+  at: written
 deal_notes: {create: "/v1/orders/{id}/notes", list: "/v1/orders/{id}/notes", items: data, text: body}
 webhook: {header: X-Signature, encoding: base64, id: object.id}
 """
@@ -80,6 +102,8 @@ class FakeRest(FakeCrm):
         router.add_post("/v1/{kind:customers|orders}/{id}/notes", self._note)
         router.add_get("/v1/tickets", self._tickets)
         router.add_post("/v1/tickets", self._ticket)
+        router.add_get("/v1/tickets/{id}", self._one_ticket)
+        router.add_patch("/v1/tickets/{id}", self._update_ticket)
 
     def authorised(self, request: web.Request, body: Any) -> bool:
         return request.headers.get("X-Key") == "key"
@@ -146,27 +170,60 @@ class FakeRest(FakeCrm):
 
     async def _notes(self, request: web.Request) -> web.Response:
         mine = [each for each in self.notes if each.owner_id == request.match_info["id"]]
-        return web.json_response({"data": [{"id": each.id, "body": each.text} for each in mine]})
+        written = [
+            {"id": each.id, "body": each.text, "by": each.author, "written": each.at.isoformat()}
+            for each in mine
+        ]
+        return web.json_response({"data": written})
 
     async def _note(self, request: web.Request) -> web.Response:
         body = await request.json()
-        made = Made(self.next_id(), request.match_info["id"], request.match_info["kind"], body["body"])
+        made = self.file(request.match_info["id"], request.match_info["kind"], body["body"])
         self.notes.append(made)
         return web.json_response({"id": made.id}, status=201)
 
     async def _tickets(self, request: web.Request) -> web.Response:
-        found = made_with(self.tickets, request.query["q"])
-        return web.json_response({"data": [{"id": each.id, "text": each.text} for each in found]})
+        asked = request.query
+        if "q" in asked:
+            return web.json_response({"data": [_wire(each) for each in made_with(self.tickets, asked["q"])]})
+        found = self._changed(request, {each.id: each for each in self.tickets})
+        found = [each for each in found if int(each.id) > int(asked.get("after_id", 0))]
+        return web.json_response({"data": [_wire(each) for each in found[: int(asked["limit"])]]})
+
+    async def _one_ticket(self, request: web.Request) -> web.Response:
+        found = [each for each in self.tickets if each.id == request.match_info["id"]]
+        return web.json_response({"data": _wire(found[0])}) if found else web.Response(status=404)
+
+    async def _update_ticket(self, request: web.Request) -> web.Response:
+        remote_id, body = request.match_info["id"], await request.json()
+        if remote_id not in [each.id for each in self.tickets]:
+            return web.Response(status=404)
+        names = {"title": "subject", "urgency": "priority"}
+        change: Json = {names[key]: value for key, value in body.items() if key in names}
+        if "status" in body:
+            change["is_open"] = {"new": True, "done": False}[body["status"]["name"]]
+        self.handle(remote_id, **change)
+        return web.Response(status=204)
 
     async def _ticket(self, request: web.Request) -> web.Response:
         body = await request.json()
-        made = Made(self.next_id(), body["customer"], body["title"], body["text"])
+        made = self.file(body["customer"], body["title"], body["text"])
         self.tickets.append(made)
         return web.json_response({"id": made.id}, status=201)
 
 
-def _wire(record: Person | Order) -> Json:
+def _wire(record: Person | Order | Made) -> Json:
     changed = record.updated_at.isoformat()
+    if isinstance(record, Made):
+        return {
+            "id": record.id,
+            "title": record.subject,
+            "text": record.text,
+            "customer": record.owner_id,
+            "status": {"name": "working" if record.is_open else "done"},
+            "urgency": record.priority,
+            "changed": changed,
+        }
     if isinstance(record, Order):
         customer = {"id": record.contact_id}
         return {

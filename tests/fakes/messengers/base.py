@@ -48,7 +48,7 @@ class Person:
         self.heard.append(message)
         self._news.set()
 
-    async def hears(self, seconds: float = 15) -> Heard:
+    async def hears(self, seconds: float = 60) -> Heard:
         """The next message that was not looked at yet."""
         async with asyncio.timeout(seconds):
             while self._read >= len(self.heard):

@@ -89,7 +89,7 @@ class FakeMail:
         self.put(bytes(letter))
         return letter
 
-    async def hears(self, seconds: float = 15) -> EmailMessage:
+    async def hears(self, seconds: float = 60) -> EmailMessage:
         """The next letter from us."""
         async with asyncio.timeout(seconds):
             while not self.sent:

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import * as icons from "./icons.js";
+import { Tray } from "./tray.js";
 
 export const TEXT_LIMIT = 4000; // characters, as people and the server count them (code points)
 const WARN_BELOW = 400;
@@ -14,8 +15,9 @@ export class Composer {
   #input;
   #send;
   #counter;
+  #tray;
 
-  /** @param {{say: (text: string) => void, typing: () => void}} on */
+  /** @param {{say: (text: string, files: File[]) => void, typing: () => void}} on */
   constructor({ texts, tab, on }) {
     this.#texts = texts;
     this.#tab = tab;
@@ -29,13 +31,16 @@ export class Composer {
       autocomplete: "off",
       oninput: () => this.#edited(),
       onkeydown: (event) => this.#key(event),
+      onpaste: (event) => this.#pasted(event),
     });
+    this.#tray = new Tray({ texts, changed: () => this.#measure() });
     this.#send = h("button", { class: "send", type: "submit", "aria-label": texts.send, title: texts.send }, icons.arrowUp(20));
     this.#counter = h("div", { class: "counter", id: "counter", "aria-live": "polite" });
     this.element = h(
       "form",
       { class: "composer", onsubmit: (event) => this.#submit(event) },
-      h("div", { class: "field" }, this.#input, this.#send),
+      this.#tray.element,
+      h("div", { class: "field" }, this.#tray.button, this.#input, this.#send),
       this.#counter,
       h("span", { class: "hidden", id: "hint" }, texts.inputHint),
     );
@@ -51,6 +56,11 @@ export class Composer {
   suggest(text) {
     this.#input.value = text;
     this.#edited();
+  }
+
+  /** @param {Iterable<File>} files to go out with what is written */
+  attach(files) {
+    this.#tray.add(files);
   }
 
   /** The field's height follows its text; call again when it becomes visible. */
@@ -72,7 +82,7 @@ export class Composer {
       left < 0 ? texts.count(texts.over, -left) : left < WARN_BELOW ? texts.count(texts.left, left) : "";
     this.#counter.classList.toggle("over", left < 0);
     this.#input.setAttribute("aria-invalid", String(left < 0));
-    this.#send.disabled = left < 0 || left === TEXT_LIMIT;
+    this.#send.disabled = left < 0 || (left === TEXT_LIMIT && this.#tray.files.length === 0);
     this.resize();
   }
 
@@ -86,12 +96,21 @@ export class Composer {
   #submit(event) {
     event.preventDefault();
     const text = this.#input.value.trim();
-    if (text === "" || length(text) > TEXT_LIMIT) return;
+    if ((text === "" && this.#tray.files.length === 0) || length(text) > TEXT_LIMIT) return;
+    const files = this.#tray.take();
     this.#input.value = "";
     this.#tab.remove(DRAFT);
     this.#measure();
     this.focus(); // the button that was pressed is disabled now
-    this.#on.say(text);
+    this.#on.say(text, files);
+  }
+
+  /** A picture from the clipboard is attached; text goes into the field as usual. */
+  #pasted(event) {
+    const { files } = event.clipboardData;
+    if (files.length === 0) return;
+    event.preventDefault();
+    this.attach(files);
   }
 }
 

@@ -1,6 +1,7 @@
 /** One browser's conversation: what was said, what is still on its way, who is typing. Knows no element. */
 
 import { Connection } from "./connection.js";
+import { upload } from "./files.js";
 import { History } from "./history.js";
 import { Outgoing } from "./outgoing.js";
 import { Session } from "./session.js";
@@ -11,6 +12,8 @@ const GAP_PATIENCE_MS = 700;
 const ACK_WITHIN_MS = 8_000;
 const ACK_WITHIN_MOST_MS = 30_000;
 const TYPING_SENT_EVERY_MS = 3_000;
+const UPLOAD_AGAIN_MS = 3_000;
+const UPLOAD_TRIES = 4;
 const SEEN = "seen"; // {conversation, seq}: the last message a person looked at, in any tab
 
 /**
@@ -44,6 +47,7 @@ export class Conversation {
   #ackWithin = ACK_WITHIN_MS;
   #typingSentAt = 0;
   #unwatch;
+  #leaving = new AbortController(); // ends uploads
   #leave = (event) => this.#left(event);
 
   /** @param {Listener} tell */
@@ -73,42 +77,47 @@ export class Conversation {
     window.removeEventListener("pagehide", this.#leave);
     clearTimeout(this.#gapTimer);
     clearTimeout(this.#ackTimer);
+    this.#leaving.abort();
     this.#connection.stop();
   }
 
-  /** Free text. It is kept until the server has it. */
-  say(text) {
-    this.#dispatch(this.#outgoing.add({ type: "text", text }, text));
+  /** Free text, perhaps with files. Text is kept until the server has it, files as long as the page lives. */
+  say(text, files = []) {
+    if (files.length) this.#upload(this.#outgoing.hold(text, files));
+    else this.#dispatch(this.#outgoing.add({ type: "text", text }, text));
   }
 
-  /** A button; `title` is what the customer's line says. */
   /** Fetch a file and let the browser keep it. @returns {Promise<boolean>} whether it could be had */
   async download({ id, name }) {
+    const blob = await this.fetchFile({ id });
+    if (!blob) return false; // the customer sees it and can press again
+    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    return true;
+  }
+
+  /** @returns {Promise<Blob|null>} a file of this conversation; null when it cannot be had */
+  async fetchFile({ id }) {
     try {
       const { visitor } = await this.#session.open();
       const headers = { Authorization: `Bearer ${visitor}` };
       const address = `${this.#server}/chat/v1/files/${encodeURIComponent(id)}`;
       const answer = await fetch(address, { headers, credentials: "omit" });
-      if (!answer.ok) return false;
-      const link = Object.assign(document.createElement("a"), {
-        href: URL.createObjectURL(await answer.blob()),
-        download: name,
-      });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-      return true;
+      return answer.ok ? await answer.blob() : null;
     } catch {
-      return false; // no connection: the customer sees it and can press again
+      return null; // no connection
     }
   }
 
+  /** A button; its title is what the customer's line says. */
   press(button) {
     this.#dispatch(this.#outgoing.add({ type: "press", press_id: button.id }, button.title));
   }
 
   retry(clientId) {
     const entry = this.#outgoing.retry(clientId);
-    if (entry) this.#dispatch(entry);
+    if (entry) entry.files ? this.#upload(entry) : this.#dispatch(entry);
   }
 
   discard(clientId) {
@@ -261,13 +270,33 @@ export class Conversation {
     this.#expectAcks();
   }
 
+  /** Sent under one client id until the server has answered: a repeat is recognised there. */
+  async #upload(entry, tries = 1) {
+    const { signal } = this.#leaving;
+    const show = (share) => {
+      entry.progress = share;
+      if (this.#outgoing.get(entry.frame.client_id) === entry) this.#tell.outgoing(entry, this.#stateOf(entry));
+    };
+    show(0);
+    try {
+      const { visitor } = await this.#session.open(signal);
+      const { text, files, frame } = entry;
+      const clientId = frame.client_id;
+      this.#received(await upload({ server: this.#server, visitor, clientId, text, files, onProgress: show, signal }));
+    } catch {
+      if (signal.aborted || this.#outgoing.get(entry.frame.client_id) !== entry) return;
+      if (tries < UPLOAD_TRIES) setTimeout(() => signal.aborted || this.#upload(entry, tries + 1), UPLOAD_AGAIN_MS * tries);
+      else this.#refused({ client_id: entry.frame.client_id, code: "network", text: "" });
+    }
+  }
+
   #stateOf(entry) {
     if (entry.refusal) return "failed";
     return this.#online ? "sending" : "waiting";
   }
 
   get #unacknowledged() {
-    return this.#outgoing.entries.filter((entry) => !entry.refusal);
+    return this.#outgoing.entries.filter((entry) => !entry.refusal && !entry.files);
   }
 
   /** Without an acknowledgement in time the connection is taken for dead; the next one sends everything again. */

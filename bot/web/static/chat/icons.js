@@ -38,6 +38,7 @@ export const mark = (size) =>
   );
 
 export const file = (size) => icon(size, line("M6.5 3.5h7l4 4v13h-11z"), line("M13.5 3.5v4h4"));
+export const clip = (size) => icon(size, line("m19.5 11.3-7.6 7.6a4.6 4.6 0 0 1-6.5-6.5l7.9-7.9a3.1 3.1 0 0 1 4.4 4.4l-7.8 7.8a1.5 1.5 0 0 1-2.2-2.2l7-7"));
 export const person = (size) => icon(size, svg("circle", { cx: 12, cy: 8.2, r: 3.7 }), line("M4.8 19.6c.7-3.6 3.6-5.5 7.2-5.5s6.5 1.9 7.2 5.5"));
 export const chevronDown = (size) => icon(size, line("m5.5 9 6.5 6.5L18.5 9"));
 export const cross = (size) => icon(size, line("m6 6 12 12M18 6 6 18"));

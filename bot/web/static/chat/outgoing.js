@@ -7,6 +7,7 @@ const STALE_AFTER_MS = 24 * 60 * 60 * 1000;
  * @typedef {object} Entry
  * @property {object} frame what is sent, and sent again: `{type, client_id, text | press_id}`
  * @property {string} text what the customer sees
+ * @property {File[]=} files that go with it; they live as long as the page
  * @property {number} at when it was said, milliseconds
  * @property {{code: string, text: string}=} refusal why the server did not take it; not sent again by itself
  */
@@ -42,11 +43,18 @@ export class Outgoing {
     return entry;
   }
 
+  /** A message with files. No storage could keep them, so it ends with the page. */
+  hold(text, files) {
+    const entry = { frame: { type: "files", client_id: newId() }, text, files, at: Date.now() };
+    this.#entries.set(entry.frame.client_id, entry);
+    return entry;
+  }
+
   refuse(clientId, refusal) {
     const entry = this.#entries.get(clientId);
     if (!entry) return undefined;
     entry.refusal = refusal;
-    this.#store.set(KEY + clientId, entry);
+    this.#keep(entry);
     return entry;
   }
 
@@ -55,7 +63,7 @@ export class Outgoing {
     if (!entry) return undefined;
     delete entry.refusal;
     entry.at = Date.now();
-    this.#store.set(KEY + clientId, entry);
+    this.#keep(entry);
     return entry;
   }
 
@@ -65,6 +73,10 @@ export class Outgoing {
     this.#entries.delete(clientId);
     this.#store.remove(KEY + clientId);
     return entry;
+  }
+
+  #keep(entry) {
+    if (!entry.files) this.#store.set(KEY + entry.frame.client_id, entry);
   }
 
   /** The client id in a storage key of ours, or null. */

@@ -51,7 +51,9 @@ export class Panel {
       this.#banner,
       this.thread.element,
       this.composer.element,
+      h("div", { class: "drop", "aria-hidden": "true" }, icons.clip(26), texts.dropHere),
     );
+    this.#acceptDrops();
     this.element = h(
       "div",
       { class: "root", lang: texts.language, onkeydown: (event) => this.#key(event, on) },
@@ -72,6 +74,29 @@ export class Panel {
     window.visualViewport?.removeEventListener("scroll", this.#viewport);
     this.#lockPage(false);
     this.thread.dispose();
+  }
+
+  /** Files dropped anywhere on the dialog. The page behind must not open them instead. */
+  #acceptDrops() {
+    const dialog = this.#dialog;
+    const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+    const over = (event) => {
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      dialog.classList.add("dropping");
+    };
+    const leave = (event) => dialog.contains(event.relatedTarget) || dialog.classList.remove("dropping");
+    const drop = (event) => {
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      dialog.classList.remove("dropping");
+      this.composer.attach(event.dataTransfer.files);
+      this.composer.focus();
+    };
+    dialog.addEventListener("dragenter", over);
+    dialog.addEventListener("dragover", over);
+    dialog.addEventListener("dragleave", leave);
+    dialog.addEventListener("drop", drop);
   }
 
   static get fullScreen() {

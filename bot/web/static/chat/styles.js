@@ -166,6 +166,9 @@ header {
 .file:hover { text-decoration: underline; }
 .file .size { margin-inline-start: auto; font-size: 12px; white-space: nowrap; }
 .file.lost { border-style: dashed; text-decoration: line-through; }
+.file.picture { display: block; width: auto; min-height: 0; padding: 0; border: 0; overflow: hidden; }
+.file.picture canvas { display: block; max-width: 100%; border-radius: 12px; background: var(--surface); }
+.bubble progress { display: block; width: 100%; height: 6px; margin: 8px 0 2px; accent-color: currentColor; }
 .line.system { align-items: center; margin: 10px 0 14px; }
 .line.system .row { width: 100%; justify-content: center; }
 .line.system .bubble { max-width: 92%; padding: 4px 12px; background: none; color: var(--soft); font-size: 13.5px; text-align: center; text-wrap: balance; }
@@ -207,7 +210,7 @@ header {
 /* composer */
 .composer { flex: none; padding: 8px 12px max(12px, env(safe-area-inset-bottom)); }
 .field {
-  display: flex; align-items: flex-end; gap: 6px; padding: 4px 4px 4px 16px;
+  display: flex; align-items: flex-end; gap: 6px; padding: 4px;
   border: 1px solid var(--field); border-radius: 24px; background: var(--surface);
   transition: border-color .15s ease, box-shadow .15s ease;
 }
@@ -222,6 +225,25 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
   display: grid; place-items: center; flex: none; width: 38px; height: 38px; border-radius: 50%;
   background: var(--accent); color: var(--on-accent); transition: background-color .15s ease, color .15s ease, transform .15s ease;
 }
+.attach {
+  display: grid; place-items: center; flex: none; width: 38px; height: 38px; border-radius: 50%; color: var(--soft);
+  transition: background-color .15s ease, color .15s ease;
+}
+.attach:hover { background: var(--raised); color: var(--ink); }
+.files { display: flex; flex-direction: column; gap: 4px; margin: 0 0 8px; padding: 0; list-style: none; }
+.files li { display: flex; align-items: center; gap: 8px; min-height: 40px; padding: 0 4px 0 12px; border-radius: 12px; background: var(--raised); font-size: 14px; }
+.files .name { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.files .size { color: var(--soft); font-size: 12px; white-space: nowrap; }
+.files button { display: grid; place-items: center; width: 36px; height: 36px; border-radius: 10px; color: var(--soft); }
+.files button:hover { background: var(--surface); color: var(--ink); }
+.problem { padding: 0 6px 8px; color: var(--bad); font-size: 13.5px; }
+.problem:empty { display: none; }
+.drop {
+  position: absolute; inset: 8px; display: none; place-items: center; place-content: center; gap: 10px; pointer-events: none;
+  border: 2px dashed var(--accent-text); border-radius: 14px; background: color-mix(in srgb, var(--surface) 92%, transparent);
+  color: var(--accent-text); font-weight: 600;
+}
+.dropping .drop { display: grid; }
 .send:disabled { background: var(--raised); color: var(--soft); }
 .send:active:enabled { transform: scale(.92); }
 .counter { padding: 6px 6px 0; color: var(--soft); font-size: 12.5px; text-align: end; font-variant-numeric: tabular-nums; }
@@ -242,6 +264,7 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
   }
   header { padding-top: max(12px, env(safe-area-inset-top)); padding-left: max(16px, env(safe-area-inset-left)); }
   .close { width: 44px; height: 44px; }
+  .files button { width: 44px; height: 44px; }
   .bubble { max-width: min(78vw, 340px); }
   .choice { min-height: 44px; border-radius: 22px; }
   .act { min-height: 36px; }

@@ -1,6 +1,7 @@
 /** The list of what was said: one line a message, grouped, with days between. */
 
 import { h } from "./dom.js";
+import { isPicture, thumbnail } from "./files.js";
 import * as icons from "./icons.js";
 import { withLinks } from "./links.js";
 
@@ -35,8 +36,10 @@ export class Thread {
   #arranging = false;
   #stick = true; // keep the newest line in view
   #resized;
+  #looked; // pictures are fetched when they come into view
+  #pictures = new Map(); // node of a file → the file
 
-  /** @param {{press: Function, retry: Function, discard: Function, earlier: Function, say: Function, file: Function}} on */
+  /** @param {{press: Function, retry: Function, discard: Function, earlier: Function, say: Function, file: Function, picture: Function}} on */
   constructor({ texts, name, heading, starters, on }) {
     this.#texts = texts;
     this.#name = name;
@@ -71,10 +74,15 @@ export class Thread {
     // The keyboard of a phone or a growing text area takes room away: the last line stays visible.
     this.#resized = new ResizeObserver(() => this.#stick && this.toBottom());
     this.#resized.observe(this.scroller);
+    this.#looked = new IntersectionObserver((seen) => seen.filter((one) => one.isIntersecting).forEach((one) => this.#unveil(one.target)), {
+      root: this.scroller,
+      rootMargin: "200px",
+    });
   }
 
   dispose() {
     this.#resized.disconnect();
+    this.#looked.disconnect();
     for (const timer of this.#typingTimers.values()) clearTimeout(timer);
   }
 
@@ -96,12 +104,14 @@ export class Thread {
     if (line && line.seq !== Infinity) return;
     if (!line) {
       if (entry.frame.press_id) this.#use(entry.frame.press_id);
-      const message = { seq: Infinity, client_id: clientId, author: "customer", text: entry.text, at: entry.at };
+      const files = entry.files?.map((blob) => ({ name: blob.name, size: blob.size, type: blob.type, blob }));
+      const message = { seq: Infinity, client_id: clientId, author: "customer", text: entry.text, at: entry.at, files };
       line = this.#add(message, true);
       this.#stick = true;
     }
     line.state = state;
     line.refusal = entry.refusal;
+    this.#progress(line, state === "sending" ? entry.progress : undefined);
     this.#arrange();
   }
 
@@ -156,9 +166,10 @@ export class Thread {
   #add(message, entering) {
     const { author } = message;
     const meta = h("div", { class: "meta" });
-    const files = (message.files ?? []).map((file) => this.#file(file));
-    const bubble = h("div", { class: "bubble" }, ...withLinks(message.text ?? ""), ...files);
+    const bubble = h("div", { class: "bubble" }, ...this.#content(message));
     const line = {
+      bubble,
+      blobs: message.files?.map(({ blob }) => blob),
       seq: message.seq,
       clientId: message.client_id,
       author,
@@ -190,7 +201,11 @@ export class Thread {
   }
 
   /** A line that was on its way has its place now. It stays the same node, so that it is not read out twice. */
-  #number(line, { seq, at }) {
+  #number(line, { seq, at, text, files }) {
+    if (files) {
+      const kept = files.map((file, n) => ({ ...file, blob: line.blobs?.[n] }));
+      line.bubble.replaceChildren(...this.#content({ text, files: kept }));
+    }
     this.#lines.splice(this.#lines.indexOf(line), 1);
     Object.assign(line, { seq, at: new Date(at), state: "sent", refusal: undefined });
     line.node.dataset.seq = seq;
@@ -214,16 +229,52 @@ export class Thread {
     return h("button", { class: "choice", type: "button", "data-press": button.id, onclick: press }, button.title);
   }
 
+  #content({ text, files }) {
+    return [...withLinks(text ?? ""), ...(files ?? []).map((file) => this.#file(file))];
+  }
+
+  /** How far an upload is; undefined: none is under way. */
+  #progress(line, share) {
+    if (share === undefined) {
+      line.progress?.remove();
+      line.progress = undefined;
+      return;
+    }
+    if (!line.progress) {
+      line.progress = h("progress", { max: 1, "aria-label": this.#texts.sending });
+      line.bubble.append(line.progress);
+    }
+    line.progress.value = share;
+  }
+
   /** A file of this conversation. It is fetched when it is asked for: its address alone opens nothing. */
   #file(file) {
     const fetchIt = async () => {
+      if (!file.id) return; // on its way
       node.disabled = true;
       node.classList.toggle("lost", !(await this.#on.file(file)));
       node.disabled = false;
     };
     const size = h("span", { class: "size" }, this.#texts.size(file.size ?? 0));
     const node = h("button", { class: "file", type: "button", onclick: fetchIt }, icons.file(20), h("span", {}, file.name), size);
+    if (isPicture(file)) {
+      this.#pictures.set(node, file);
+      this.#looked.observe(node);
+    }
     return node;
+  }
+
+  async #unveil(node) {
+    this.#looked.unobserve(node);
+    const file = this.#pictures.get(node);
+    this.#pictures.delete(node);
+    const blob = file && (file.blob ?? (await this.#on.picture(file)));
+    const picture = blob && (await thumbnail(blob, file.name));
+    if (!picture) return;
+    node.classList.add("picture");
+    node.replaceChildren(picture);
+    node.title = file.name;
+    if (this.#stick) this.toBottom();
   }
 
   #use(pressId) {
