@@ -21,7 +21,7 @@ ARGS ?=
 # How many tests run at a time.
 TEST_WORKERS ?= 2
 
-.PHONY: help setup run train test test-faults test-fast lint format bench bench-delivery bench-nlu bench-crm crm-real rasa screenshots doctor clean migration
+.PHONY: help setup run train test test-faults test-studio lint format bench bench-delivery bench-nlu bench-crm crm-real rasa screenshots doctor clean migration
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test: setup scripts/.browser ## the whole test suite
 
 test-faults: setup ## ten thousand messages while processes are killed and the database goes away; minutes
 	ZABOTA_FAULT_MESSAGES=$${ZABOTA_FAULT_MESSAGES:-10000} $(APP)/python -m pytest tests/faults -s $(ARGS)
+
+test-studio: setup scripts/.browser ## a new question is taught in the studio while customers talk; minutes
+	$(APP)/python -m pytest tests/studio/test_story.py -m slow -s $(ARGS)
 
 lint: setup ## style, types, catalogues
 	$(APP)/ruff check .

@@ -44,6 +44,10 @@ def _ask(connection: sqlite3.Connection, method: str, statement: str, values: An
         cursor.close()
 
 
+async def _given(answer: _Answer) -> _Answer:
+    return answer
+
+
 class _Cursor(AsyncAdapt_aiosqlite_cursor):
     """A cursor that exists in the thread only while its statement runs."""
 
@@ -85,7 +89,9 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
         connection = self._adapt_connection
         work = partial(_ask, connection.raw, method, statement, values)
         try:
-            self._answer = connection.at_once(statement, work) or await_only(connection.visit(work))
+            known = connection.at_once(statement, work)
+            # SQLAlchemy wants every statement awaited, be it done already.
+            self._answer = await_only(_given(known) if known else connection.visit(work))
         except Exception as error:
             connection._handle_exception(error)
         self._rows = collections.deque(self._answer.rows)

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.desk.tables import CannedAnswer
 from bot.web.staff.accounts import Staff
+from core import yml
 from core.clock import Clock
 
 SHORTCUT = re.compile(r"[\w-]{1,40}")
@@ -90,5 +90,5 @@ class Canned:
 
 
 def _read(file: Path) -> list[Answer]:
-    entries = yaml.safe_load(file.read_text(encoding="utf-8")) or []
+    entries = yml.parse(file.read_text(encoding="utf-8")) or []
     return [Answer(one["shortcut"], file.stem, one["title"], one["text"].strip()) for one in entries]

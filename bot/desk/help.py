@@ -3,7 +3,6 @@
 from functools import cache
 from typing import Any
 
-import yaml
 from aiohttp import web
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +15,7 @@ from bot.desk.summary import summarise
 from bot.studio.inbox import NotACustomersMessage, correct
 from bot.web.staff.guard import LOG_IN, needs
 from bot.web.staff.roles import Right
+from core import yml
 from core.audit import Audit
 from core.clock import Clock
 from core.db import Database
@@ -166,5 +166,5 @@ async def _newest_order(session: AsyncSession, customer_id: int) -> str | None:
 @cache
 def intents() -> tuple[str, ...]:
     """Every intent that a message may have, as the domain names them."""
-    domain = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+    domain = yml.parse((ROOT / "domain.yml").read_text(encoding="utf-8"))
     return tuple(sorted(name if isinstance(name, str) else next(iter(name)) for name in domain["intents"]))

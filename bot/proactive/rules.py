@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bot.proactive.signals import KINDS, WORDS
+from core import yml
 from core.settings import ROOT
 from crm_bridge.company.words import Words
 from crm_bridge.models import Purpose
@@ -226,7 +227,7 @@ _Shape = TypeVar("_Shape", bound=BaseModel)
 def _parse(text: str, shape: type[_Shape]) -> _Shape:
     try:
         lines = _Lines(text)
-        written = yaml.safe_load(text)
+        written = yml.parse(text)
     except yaml.MarkedYAMLError as why:
         line = why.problem_mark.line + 1 if why.problem_mark else 1
         raise BadRule([Mistake(line, "", why.problem or "this is not YAML")]) from why

@@ -40,6 +40,7 @@ async def takes(page: Page, console: Console) -> None:
     await page.wait_for_load_state("load")
     await page.get_by_role("button", name="Ответить самому").click()
     await page.wait_for_selector("#answer")
+    await page.wait_for_load_state("load")
 
 
 async def test_the_life_of_a_dialogue_by_keyboard_alone(console: Console, page: Page) -> None:

@@ -53,6 +53,7 @@ TABLE = {
     ("POST", "/desk/agents/1"): SUPERVISE,
     ("GET", "/desk/c/{chat}/review"): SUPERVISE,
     ("POST", "/desk/c/{chat}/review"): SUPERVISE,
+    ("GET", "/staff"): ALL,
     ("GET", "/staff/account"): ALL,
     ("POST", "/staff/account/password"): ALL,
     ("POST", "/staff/account/second-factor"): ALL,
@@ -147,14 +148,21 @@ async def test_after_the_log_in_one_stays_on_this_site(agent: Browser) -> None:
     browser = await agent()
     for target, lands in (
         ("/desk?view=all", "/desk?view=all"),
-        ("//evil.example", "/desk"),
-        ("https://e.org", "/desk"),
+        ("//evil.example", "/staff"),
+        ("https://e.org", "/staff"),
     ):
         form = {"login": "anna", "password": PASSWORD}
         async with browser.http.post(
             f"{browser.url}/staff/login", params={"to": target}, data=form, allow_redirects=False
         ) as answer:
             assert answer.headers["Location"] == lands
+
+
+@pytest.mark.parametrize(("login", "lands"), [("anna", "/desk"), ("boris", "/desk"), ("vera", "/studio")])
+async def test_everybody_begins_where_they_work(agent: Browser, login: str, lands: str) -> None:
+    browser = await agent(login)
+    async with browser.http.get(f"{browser.url}/staff", allow_redirects=False) as answer:
+        assert answer.headers["Location"] == lands
 
 
 async def test_a_session_ends_by_itself_by_hand_and_with_the_account(

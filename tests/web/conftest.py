@@ -44,8 +44,18 @@ def visit(context: BrowserContext, server: WidgetServer) -> Visit:
     return visit
 
 
+# What is still fading in has no contrast yet.
+_STILL = """async (selector) => {
+  const shadow = document.querySelector(selector)?.shadowRoot;
+  const moving = [...document.getAnimations(), ...(shadow?.getAnimations() ?? [])];
+  const ending = moving.filter((one) => one.effect.getComputedTiming().endTime !== Infinity);
+  await Promise.allSettled(ending.map((one) => one.finished));
+}"""
+
+
 async def accessible(page: Page, selector: str = "html") -> None:
     """axe-core finds nothing wrong with this part of the page, at WCAG 2.2 AA and beyond."""
+    await page.evaluate(_STILL, selector)
     await page.evaluate(AXE.read_text())
     found: dict[str, Any] = await page.evaluate("(selector) => axe.run(selector)", selector)
     wrong = [

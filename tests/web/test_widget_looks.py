@@ -47,6 +47,8 @@ async def test_keyboard_is_enough(visit: Visit, server: WidgetServer) -> None:
     await server.say("Продолжить?", buttons=["Да", "Нет"])
     await expect(choice(page, "Нет")).to_be_enabled()
     await page.keyboard.press("Shift+Tab")
+    await expect(page.get_by_role("button", name="Приложить файл или фото")).to_be_focused()
+    await page.keyboard.press("Shift+Tab")
     await expect(choice(page, "Нет")).to_be_focused()
     await page.keyboard.press("Space")
     await expect(lines(page, "customer").last).to_have_text("Нет")

@@ -20,6 +20,7 @@ _JOINT = re.compile(
 _SENTENCE = re.compile(r"[.!?;…\n]")
 _REASONS = (("reschedule_appointment", "cancel_appointment"), ("delivery_delay", "track_order"))
 PARTS_LIMIT = 4
+PEOPLE = "human_agent"
 _SHORTEST = 2  # words in a part
 
 
@@ -59,6 +60,9 @@ def find_inquiries(
             sure[-1] = Inquiry(text[last.start : end], last.start, end, last.prediction)
         else:
             sure.append(Inquiry(part, start, end, found))
+    asked_for_people = next((i for i in sure if i.prediction.intent == PEOPLE), None)
+    if asked_for_people:  # at once; they read the rest themselves
+        return [Inquiry(text, 0, len(text), asked_for_people.prediction)]
     sure = [i for i in sure if i.prediction.intent not in _told_by({j.prediction.intent for j in sure})]
     kinds = {i.prediction.intent for i in sure}
     if len(sure) == 1 and whole.intent in _told_by({whole.intent, *kinds}):

@@ -11,6 +11,7 @@ from bot.web.staff.roles import Right
 from bot.web.staff.sessions import LogIn, Sessions
 
 COOKIE = "zabota_staff"
+HOME = "/staff"  # from there everybody is sent to where they work
 SESSIONS = web.AppKey("staff sessions", Sessions)
 LOG_IN = web.RequestKey("log_in", LogIn)
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -68,3 +69,8 @@ def _to_log_in(request: web.Request, log_in: LogIn | None) -> web.HTTPException:
         return web.HTTPUnauthorized(text="log in again", headers={"HX-Redirect": "/staff/login"})
     page = "/staff/second-factor" if log_in else "/staff/login"
     return web.HTTPSeeOther(f"{page}?to={quote(request.path_qs)}")
+
+
+def inside(path: str) -> str:
+    """A path of ours to go on to: never another site."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else HOME

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from bot.web.staff.guard import COOKIE
+from bot.web.staff.guard import COOKIE, HOME, inside
 from bot.web.staff.oidc import TRIP, NotBelieved, OpenId
 from bot.web.staff.sessions import LONGEST, Sessions
 from core import logs
@@ -26,10 +26,9 @@ class OidcPages:
         app.router.add_get("/staff/oidc/back", self.arrive)
 
     async def depart(self, request: web.Request) -> web.Response:
-        to = request.query.get("to", "/desk")
-        ours = to.startswith("/") and not to.startswith(("//", "/\\"))
+        to = inside(request.query.get("to", HOME))
         try:
-            departure = await self._openid.depart(to if ours else "/desk")
+            departure = await self._openid.depart(to)
         except NotBelieved as why:
             log.error("the log-in server does not answer as it should", why=str(why))
             raise web.HTTPSeeOther("/staff/login?problem=oidc") from None

@@ -7,14 +7,26 @@ import segno
 from aiohttp import web
 
 from bot.web.staff.accounts import Accounts, WeakPassword
-from bot.web.staff.guard import COOKIE, LOG_IN, SESSIONS, check_token, current, needs, same_site
+from bot.web.staff.guard import (
+    COOKIE,
+    HOME,
+    LOG_IN,
+    SESSIONS,
+    check_token,
+    current,
+    inside,
+    needs,
+    same_site,
+)
+from bot.web.staff.roles import Right
 from bot.web.staff.sessions import LONGEST, Locked, LogIn, Sessions, WrongPassword
 from core.db import Database
 from core.settings import ROOT
 from core.texts import Texts
 
 texts = Texts(ROOT / "bot/web/staff/texts.yml")
-HOME = "/desk"
+# Where people begin, by what they are here for; the first that they may.
+DOORS = ((Right.ANSWER, "/desk"), (Right.TRAIN, "/studio"), (Right.RULES, "/proactive"))
 
 
 class StaffPages:
@@ -37,6 +49,7 @@ class StaffPages:
     def add_to(self, app: web.Application) -> None:
         app[SESSIONS] = self._sessions
         route = app.router
+        route.add_get(HOME, self.home)
         route.add_get("/staff/login", self.log_in_page)
         route.add_post("/staff/login", self.log_in)
         route.add_get("/staff/second-factor", self.second_factor_page)
@@ -47,6 +60,12 @@ class StaffPages:
         route.add_post("/staff/account/second-factor", self.set_up_second_factor)
         route.add_post("/staff/account/second-factor/confirm", self.confirm_second_factor)
         route.add_post("/staff/account/sessions/{id:\\d+}/end", self.end_session)
+
+    @needs(None)
+    async def home(self, request: web.Request) -> web.Response:
+        """To where this person works."""
+        rights = request[LOG_IN].staff.rights
+        return _see(next((path for right, path in DOORS if right in rights), "/staff/account"))
 
     # --- log-in ---------------------------------------------------------------------------------------------
 
@@ -210,8 +229,7 @@ def _language(request: web.Request) -> str:
 
 def _target(request: web.Request) -> str:
     """Where to go after the log-in: a path of ours, never another site."""
-    path = request.query.get("to", HOME)
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else HOME
+    return inside(request.query.get("to", HOME))
 
 
 def _see(path: str) -> web.Response:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from bot.cli import conflicts
 from bot.cli.crm import app
 from core.clock import ManualClock
 from core.db import Database
@@ -26,7 +27,7 @@ async def asking(
     """An office where Maria's phone waits for a decision."""
     monkeypatch.setenv("ZABOTA_VAR", str(tmp_path))
     monkeypatch.setenv("ZABOTA_DATABASE_URL", database_url)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(conflicts.console, "width", 200)
     db, crm = Database(database_url), PlainCrm(clock)
     office = Office(db, clock, crm, SyncRules.model_validate({"fields": {"phone": {"conflict": "ask"}}}))
     maria = await office.customer(phone=PHONE)
