@@ -14,7 +14,7 @@ from bot.studio.tables import Sample
 from bot.web.staff.accounts import Accounts, LoginTaken
 from bot.web.staff.roles import Role
 from core.clock import SystemClock
-from crm_bridge.models import Rating
+from crm_bridge.models import Message, Rating
 from tests.product.running import Product
 
 PASSWORD = "a long password"
@@ -98,11 +98,9 @@ async def test_the_life_of_a_dialogue_in_two_browsers(
     await desk.locator("[name=login]").fill("anna")
     await desk.locator("[name=password]").fill(PASSWORD)
     await desk.keyboard.press("Enter")
-    await (
-        desk.locator("#rows a", has_text="мятая")
-        .first.or_(desk.locator("#rows a", has_text="Позвала сотрудника").first)
-        .first.click()
-    )
+    async with product.db.read() as session:
+        chat = await session.scalar(select(Message.conversation_id).where(Message.text.contains("мятая")))
+    await desk.locator(f'#rows a[href*="{chat}"]').click()
     await expect(desk.locator("ol.log")).to_contain_text("коробка приехала мятая")
     await desk.get_by_role("button", name="Ответить самому").click()
     await hears("подключился сотрудник: Анна")
