@@ -76,7 +76,7 @@ class Services:
         rules = company.load(ROOT / "data/company.yml")
         announce, freshness = _crm(settings, db, clock)
         operations = Operations(db, clock, announce)
-        media = MediaStore.at(settings.media_url, settings.var / "media")
+        media = MediaStore(settings.media_url, settings.var / "media")
         cases = Cases(operations, rules.cases)
         return cls(
             clock=clock,

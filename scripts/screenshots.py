@@ -48,6 +48,9 @@ async def main() -> None:
             context = await browser.new_context(viewport=DESK, locale="ru", timezone_id="Europe/Moscow")
             await _desk(context, product, IMAGES / "desk.png")
             await context.close()
+            context = await browser.new_context(viewport=DESK, locale="ru", timezone_id="Europe/Moscow")
+            await _proactive(context, product)
+            await context.close()
             await _studio(browser)
             await browser.close()
 
@@ -105,6 +108,22 @@ async def _desk(context: BrowserContext, product: Product, picture: Path) -> Non
         await page.goto(f"{product.base}/desk/c/{customer.conversation_id}?view=mine")
         await page.wait_for_selector(".summary")
         await page.screenshot(path=IMAGES / f"{name}.png")
+
+
+async def _proactive(context: BrowserContext, product: Product) -> None:
+    """Vera looks at the rules, at one of them, and at what they brought."""
+    accounts = Accounts(product.db, SystemClock(), STAFF_SECRET.encode())
+    await accounts.add("vera", "Вера", PASSWORD, frozenset({Role.ADMINISTRATOR}), "screenshots")
+    page = await context.new_page()
+    await page.goto(f"{product.base}/staff/login?to=/proactive")
+    await page.locator("[name=login]").fill("vera")
+    await page.locator("[name=password]").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/proactive")
+    for path, name in (("", "rules"), ("/rules/late_delivery", "rule"), ("/effect", "effect")):
+        await page.goto(f"{product.base}/proactive{path}")
+        await page.wait_for_load_state("networkidle")
+        await page.screenshot(path=IMAGES / f"proactive-{name}.png")
 
 
 async def _studio(browser: Browser) -> None:

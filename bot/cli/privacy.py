@@ -88,7 +88,7 @@ def erase(
         if not yes:
             typer.confirm(f"Erase everything about customer {customer_id}, {name}?", abort=True, err=True)
         receipt = await privacy.erase(db, SystemClock(), stores(), customer_id, by or getpass.getuser())
-        await sweep(db, SystemClock(), MediaStore.at(settings.media_url, settings.var / "media"))
+        await sweep(db, SystemClock(), MediaStore(settings.media_url, settings.var / "media"))
         return receipt, not scrub or await privacy.scrub(db, receipt.rows)
 
     receipt, scrubbed = _with_database(run)

@@ -64,7 +64,7 @@ class Gateway:
         self.hub = Hub(self.bell)
         self.channels = Channels()
         self.policy = ChannelPolicy.of(read_channels(ROOT / "data/company.yml"))
-        self.media = MediaStore.at(settings.media_url, settings.var / "media")
+        self.media = MediaStore(settings.media_url, settings.var / "media")
         self.attachments = Attachments(db, clock, self.media)
         self.queue = make_queue(settings, db, clock)
         self.queue.hear_from(self.bell)

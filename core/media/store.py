@@ -8,15 +8,18 @@ import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import filetype  # type: ignore[import-untyped]
-from obstore.store import LocalStore, ObjectStore, from_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.media.tables import Media
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
 
 TEXT, BYTES = "text/plain", "application/octet-stream"
 
@@ -58,19 +61,23 @@ class Kept(Protocol):
 class MediaStore:
     """Keeps contents by their hash."""
 
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
-
-    @classmethod
-    def at(cls, place: str, folder: Path) -> "MediaStore":
+    def __init__(self, place: str, folder: Path) -> None:
         """A store at an address such as `s3://bucket/prefix`; in `folder` when there is none.
 
         Keys of S3 come from the usual variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT, …
         """
-        if place:
-            return cls(from_url(place))
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cls(LocalStore(folder))
+        self._place = place
+        self._folder = folder
+
+    @cached_property
+    def _store(self) -> "ObjectStore":
+        """Opened at the first file: the library takes 8 MB, and most processes never see a file."""
+        from obstore.store import LocalStore, from_url
+
+        if self._place:
+            return from_url(self._place)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return LocalStore(self._folder)
 
     async def save(self, data: bytes) -> Content:
         """Keep a content; it may be there already."""

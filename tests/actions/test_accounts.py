@@ -209,7 +209,7 @@ async def test_everything_that_is_held_comes_as_files(
     maria = await chats("demo-1001")
     heard = await maria.says("выгрузите всё, что у вас на меня есть", "personal_data_request")
     assert "всё, что мы о вас храним" in heard
-    store = MediaStore.at("", settings.var / "media")
+    store = MediaStore("", settings.var / "media")
     text, machine = [
         (await store.read(said.custom["attachment"]["key"])).data.decode() for said in maria.said
     ]

@@ -190,7 +190,7 @@ async def test_a_receipt_is_a_pdf_in_the_media_store(chats: Open, shop: Database
     await dmitry.says("пришлите чек за заказ 1008", "get_invoice", order_id="1008")
     attachment = dmitry.said[-1].custom["attachment"]
     assert attachment["name"] == "Чек Ч-1008.pdf"
-    store = MediaStore.at("", settings.var / "media")
+    store = MediaStore("", settings.var / "media")
     assert (await store.read(attachment["key"])).data.startswith(b"%PDF")
     heard = await dmitry.says("дубликат чека 1008", "get_invoice", order_id="1008")
     assert "товарный чек" in heard

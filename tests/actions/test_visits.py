@@ -46,7 +46,7 @@ async def test_saturday_morning_is_understood_offered_booked_and_sent_as_a_calen
     assert visit.note == "запишите кофемашину на чистку в субботу утром"
     file = maria.said[-1].custom["attachment"]
     assert (file["name"], file["type"]) == ("visit.ics", "text/calendar")
-    kept = await MediaStore.at("", settings.var / "media").read(file["key"])
+    kept = await MediaStore("", settings.var / "media").read(file["key"])
     [event] = Calendar.from_ical(kept.data).events
     assert event.decoded("dtstart") == visit.starts_at
     assert event["uid"] == f"visit-{visit.id}@zabota"

@@ -45,7 +45,7 @@ async def store(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[MediaStore]:
     if request.param == "disk":
-        yield MediaStore.at("", tmp_path / "media")
+        yield MediaStore("", tmp_path / "media")
         return
     bucket, app = Bucket(), web.Application(client_max_size=2**24)
     app.router.add_post("/files", bucket.delete)
@@ -59,7 +59,7 @@ async def store(
             "AWS_ALLOW_HTTP": "true",
         }.items():
             monkeypatch.setenv(name, value)
-        yield MediaStore.at("s3://files/zabota", tmp_path)
+        yield MediaStore("s3://files/zabota", tmp_path)
         assert all(key.startswith("zabota/") for key in bucket.objects)
 
 

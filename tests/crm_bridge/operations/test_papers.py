@@ -27,7 +27,7 @@ RECEIPT, INVOICE = DocumentKind.RECEIPT, DocumentKind.INVOICE
 
 @pytest.fixture
 def store(tmp_path: Path) -> MediaStore:
-    return MediaStore.at("", tmp_path / "media")
+    return MediaStore("", tmp_path / "media")
 
 
 @pytest.fixture

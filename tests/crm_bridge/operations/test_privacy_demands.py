@@ -26,7 +26,7 @@ MARKETING = (Purpose.MARKETING,)
 
 @pytest.fixture
 def store(tmp_path: Path) -> MediaStore:
-    return MediaStore.at("", tmp_path / "media")
+    return MediaStore("", tmp_path / "media")
 
 
 @pytest.fixture
