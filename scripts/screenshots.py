@@ -119,7 +119,7 @@ async def _proactive(context: BrowserContext, product: Product) -> None:
     await page.locator("[name=login]").fill("vera")
     await page.locator("[name=password]").fill(PASSWORD)
     await page.keyboard.press("Enter")
-    await page.wait_for_url("**/proactive")
+    await page.wait_for_selector(".top .me")
     for path, name in (("", "rules"), ("/rules/late_delivery", "rule"), ("/effect", "effect")):
         await page.goto(f"{product.base}/proactive{path}")
         await page.wait_for_load_state("networkidle")
