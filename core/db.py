@@ -42,6 +42,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC)
 
 
+def on_sqlite(session: AsyncSession) -> bool:
+    """Whether this is SQLite, where the two databases have no common word."""
+    return session.get_bind().dialect.name == "sqlite"
+
+
 class Base(DeclarativeBase):
     """Every table of the product. Constraint names are fixed so that migrations can name them."""
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.db import Base
+from core.db import Base, on_sqlite
 
 
 async def insert_if_absent(session: AsyncSession, table: type[Base], values: dict[str, Any]) -> bool:
@@ -17,7 +17,7 @@ async def insert_if_absent(session: AsyncSession, table: type[Base], values: dic
     On PostgreSQL the call waits for a transaction that is inserting the same key, so after it the row is
     there for everyone to see or lock.
     """
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    insert = sqlite.insert if on_sqlite(session) else postgresql.insert
     key = next(iter(table.__table__.primary_key))
     statement = insert(table).values(**values).on_conflict_do_nothing().returning(key)
     return (await session.execute(statement)).first() is not None
@@ -50,7 +50,7 @@ def union_as_text(arms: Sequence[Select[Any]], end: str = "") -> TextualSelect:
 async def reserve_ids(session: AsyncSession, table: type[Base], count: int) -> list[int]:
     """Ids for rows that are going to be inserted in this writing transaction, many in one statement."""
     name = table.__tablename__
-    if session.get_bind().dialect.name == "sqlite":  # nobody else writes now
+    if on_sqlite(session):  # nobody else writes now
         last = await session.scalar(text(f"SELECT max(id) FROM {name}")) or 0  # noqa: S608 - our own table
         return list(range(last + 1, last + 1 + count))
     drawn = text("SELECT nextval(pg_get_serial_sequence(:name, 'id')) FROM generate_series(1, :count)")
@@ -59,5 +59,5 @@ async def reserve_ids(session: AsyncSession, table: type[Base], count: int) -> l
 
 async def one_at_a_time(session: AsyncSession, number: int) -> None:
     """Wait until no other transaction holds this number; SQLite has one writer at a time anyway."""
-    if session.get_bind().dialect.name != "sqlite":
+    if not on_sqlite(session):
         await session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})

@@ -85,10 +85,7 @@ async def _desk(context: BrowserContext, product: Product, picture: Path) -> Non
     accounts = Accounts(product.db, SystemClock(), STAFF_SECRET.encode())
     await accounts.add("anna", "Анна", PASSWORD, frozenset({Role.AGENT, Role.SUPERVISOR}), "screenshots")
     page = await context.new_page()
-    await page.goto(f"{product.base}/desk")
-    await page.locator("[name=login]").fill("anna")
-    await page.locator("[name=password]").fill(PASSWORD)
-    await page.keyboard.press("Enter")
+    await _log_in(page, product, "anna", "/desk")
     await page.wait_for_selector("#rows a")
     await page.screenshot(path=IMAGES / "desk-list.png")
     await page.locator("ul.rows a").first.click()
@@ -115,11 +112,7 @@ async def _proactive(context: BrowserContext, product: Product) -> None:
     accounts = Accounts(product.db, SystemClock(), STAFF_SECRET.encode())
     await accounts.add("vera", "Вера", PASSWORD, frozenset({Role.ADMINISTRATOR}), "screenshots")
     page = await context.new_page()
-    await page.goto(f"{product.base}/staff/login?to=/proactive")
-    await page.locator("[name=login]").fill("vera")
-    await page.locator("[name=password]").fill(PASSWORD)
-    await page.keyboard.press("Enter")
-    await page.wait_for_selector(".top .me")
+    await _log_in(page, product, "vera", "/proactive")
     for path, name in (("", "rules"), ("/rules/late_delivery", "rule"), ("/effect", "effect")):
         await page.goto(f"{product.base}/proactive{path}")
         await page.wait_for_load_state("networkidle")
@@ -142,11 +135,7 @@ async def _studio(browser: Browser) -> None:
             await accounts.add("chief", "Вера", PASSWORD, frozenset({Role.ADMINISTRATOR}), "screenshots")
             context = await browser.new_context(viewport=DESK, locale="ru", timezone_id="Europe/Moscow")
             page = await context.new_page()
-            await page.goto(f"{product.base}/staff/login?to=/studio")
-            await page.locator("[name=login]").fill("chief")
-            await page.locator("[name=password]").fill(PASSWORD)
-            await page.keyboard.press("Enter")
-            await page.wait_for_url("**/studio")
+            await _log_in(page, product, "chief", "/studio")
             await page.wait_for_timeout(12_000)  # the studio looks for new messages every few seconds
             await page.reload()
             await page.screenshot(path=IMAGES / "studio-inbox.png")
@@ -157,6 +146,14 @@ async def _studio(browser: Browser) -> None:
             await page.wait_for_url("**/studio/runs/*", timeout=600_000)
             await page.screenshot(path=IMAGES / "studio-run.png", full_page=True)
             await context.close()
+
+
+async def _log_in(page: Page, product: Product, login: str, to: str) -> None:
+    await page.goto(f"{product.base}/staff/login?to={to}")
+    await page.locator("[name=login]").fill(login)
+    await page.locator("[name=password]").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector(".top .me")
 
 
 async def _say(page: Page, text: str, expected: str) -> None:

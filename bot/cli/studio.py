@@ -15,7 +15,7 @@ from rich.table import Table
 
 from bot.registry import Registry, TamperedModel, UnknownModel
 from bot.studio.files import ChangedMeanwhile, Refused, TrainingFiles
-from bot.studio.gate import Outcome
+from bot.studio.gate import FIGURES, Outcome
 from bot.studio.inbox import Inbox, Unknown
 from bot.studio.places import Places
 from bot.studio.rollout import NeedsReason, Rollout
@@ -31,17 +31,6 @@ REFUSED = 3
 _T = TypeVar("_T")
 _out, _err = Console(), Console(stderr=True)
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_FIGURES = (
-    "overall",
-    "accuracy",
-    "kept",
-    "macro_f1",
-    "oos_recall",
-    "oos_precision",
-    "ece",
-    "ms_median",
-    "size",
-)
 
 
 @app.command("inbox")
@@ -230,7 +219,7 @@ def _show(run: Run, as_json: bool) -> None:
     if not facts:
         return
     table = Table("figure", "live", "new")
-    for name in _FIGURES:
+    for name in FIGURES:
         table.add_row(name, str(facts["live"][name]), str(facts["new"][name]))
     _out.print(table)
     for one in facts["changed"][:20]:

@@ -14,7 +14,7 @@ from sqlalchemy import Integer, String, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.desk.lists import Row, rows_of
-from core.db import UtcDateTime
+from core.db import UtcDateTime, on_sqlite
 from crm_bridge.contacts import read_contact
 from crm_bridge.knowledge.stemming import stem
 from crm_bridge.models import ContactPoint, Conversation, Identity, Order
@@ -27,12 +27,12 @@ SHORT = 4  # letters; what is as short is looked for as it is
 OF_CUSTOMER = 20  # dialogues of one customer
 _WORD = re.compile(r"\w+")
 
-_columns = "m.id, m.conversation_id, m.text, m.created_at"
-_SQLITE = f"""SELECT {_columns}, s.rowid AS place FROM message_search s JOIN message m ON m.rowid = s.rowid
-WHERE message_search MATCH :words AND s.rowid < :before ORDER BY s.rowid DESC LIMIT :limit"""  # noqa: S608
-_POSTGRES = f"""SELECT {_columns}, 0 AS place FROM message m
+_SQLITE = """SELECT m.id, m.conversation_id, m.text, m.created_at, s.rowid AS place
+FROM message_search s JOIN message m ON m.rowid = s.rowid
+WHERE message_search MATCH :words AND s.rowid < :before ORDER BY s.rowid DESC LIMIT :limit"""
+_POSTGRES = """SELECT m.id, m.conversation_id, m.text, m.created_at, 0 AS place FROM message m
 WHERE to_tsvector('russian', m.text) @@ to_tsquery('russian', :words)
-AND (m.created_at, m.id) < (:at, :id) ORDER BY m.created_at DESC, m.id DESC LIMIT :limit"""  # noqa: S608
+AND (m.created_at, m.id) < (:at, :id) ORDER BY m.created_at DESC, m.id DESC LIMIT :limit"""
 _SQLITE_NAMES = "SELECT rowid AS id FROM customer_search WHERE customer_search MATCH :words LIMIT :limit"
 _POSTGRES_NAMES = """SELECT id FROM customer WHERE to_tsvector('simple', given_name || ' ' || family_name)
 @@ to_tsquery('simple', :words) LIMIT :limit"""
@@ -92,7 +92,7 @@ class _Line:
 async def _lines(session: AsyncSession, words: Sequence[str], after: str | None) -> list[_Line]:
     place, at, id_ = after.split("~", 2) if after else (str(2**62), "9999-01-01T00:00:00+00:00", "")
     values: dict[str, object] = {"limit": LINES}
-    if _is_sqlite(session):
+    if on_sqlite(session):
         query = text(_SQLITE)
         values |= {"words": " ".join(f'"{_beginning(word)}"*' for word in words), "before": int(place)}
     else:
@@ -124,7 +124,7 @@ async def _of_customers(session: AsyncSession, question: str, words: Sequence[st
 
 
 async def _by_name(session: AsyncSession, words: Sequence[str]) -> list[int]:
-    if _is_sqlite(session):
+    if on_sqlite(session):
         query, joined = _SQLITE_NAMES, " ".join(f'"{word}"*' for word in words)
     else:
         query, joined = _POSTGRES_NAMES, " & ".join(f"{word}:*" for word in words)
@@ -162,7 +162,3 @@ def _beginning(word: str) -> str:
     same = takewhile(lambda pair: pair[0] == pair[1], zip(word, stem(word), strict=False))
     shared = "".join(letter for letter, _ in same) or word
     return shared.removesuffix("y") if len(shared) > SHORT else shared
-
-
-def _is_sqlite(session: AsyncSession) -> bool:
-    return session.get_bind().dialect.name == "sqlite"

@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.desk.canned import Answer
 from bot.desk.summary import matter
-from bot.studio.redaction import redact
-from core.db import UtcDateTime
+from core.db import UtcDateTime, on_sqlite
 from crm_bridge.knowledge.stemming import stems
 from crm_bridge.models import Author, Conversation, Customer, Identity, Message
+from crm_bridge.privacy.redaction import redact
 
 SHORT = 4  # letters: shorter stems say nothing
 STEMS = 12  # of a question that are looked for
@@ -27,16 +27,18 @@ NEWEST = 6  # messages of the customer among which the question is
 SUGGESTED = 3  # of each kind
 SIMILAR = 0.3  # cosine of weighted stems; below, it is another question
 
-_columns = "m.id, m.conversation_id, m.seq, m.text, m.created_at, m.details"
-_SQLITE = f"""SELECT {_columns} FROM (SELECT rowid FROM message_search WHERE message_search MATCH :words
-ORDER BY rowid DESC LIMIT :looked) s JOIN message m ON m.rowid = s.rowid
+_SQLITE = """SELECT m.id, m.conversation_id, m.seq, m.text, m.created_at, m.details
+FROM (SELECT rowid FROM message_search WHERE message_search MATCH :words ORDER BY rowid DESC LIMIT :looked) s
+JOIN message m ON m.rowid = s.rowid
 JOIN handoff h ON h.conversation_id = m.conversation_id AND h.first_answer_at IS NOT NULL
-WHERE m.author = 'customer' AND m.seq IS NOT NULL AND m.conversation_id <> :here LIMIT :compared"""  # noqa: S608
-_POSTGRES = f"""SELECT {_columns} FROM (SELECT * FROM message
-WHERE to_tsvector('russian', text) @@ to_tsquery('russian', :words)
+WHERE m.author = 'customer' AND m.seq IS NOT NULL AND m.conversation_id <> :here
+ORDER BY m.created_at DESC LIMIT :compared"""
+_POSTGRES = """SELECT m.id, m.conversation_id, m.seq, m.text, m.created_at, m.details
+FROM (SELECT * FROM message WHERE to_tsvector('russian', text) @@ to_tsquery('russian', :words)
 ORDER BY created_at DESC LIMIT :looked) m
 JOIN handoff h ON h.conversation_id = m.conversation_id AND h.first_answer_at IS NOT NULL
-WHERE m.author = 'customer' AND m.seq IS NOT NULL AND m.conversation_id <> :here LIMIT :compared"""  # noqa: S608
+WHERE m.author = 'customer' AND m.seq IS NOT NULL AND m.conversation_id <> :here
+ORDER BY m.created_at DESC LIMIT :compared"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class _Line:
 
 
 async def _similar(session: AsyncSession, here: str, words: Sequence[str]) -> list[_Line]:
-    if session.get_bind().dialect.name == "sqlite":
+    if on_sqlite(session):
         query, joined = text(_SQLITE), " OR ".join(f'"{word}"*' for word in words)
     else:
         query, joined = text(_POSTGRES), " | ".join(f"{word}:*" for word in words)

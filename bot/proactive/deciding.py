@@ -21,7 +21,7 @@ from bot.proactive.signals.all import predictors
 from bot.proactive.signals.background import background
 from bot.proactive.signals.base import Predictor, Question, Range, Signal
 from bot.proactive.tables import DecisionRow, SignalRow, Verdict
-from core.db import Database, UtcDateTime
+from core.db import Database, UtcDateTime, on_sqlite
 from crm_bridge.models import ContactPoint, Identity
 
 UNREACHED = ("no_address", "window_closed")  # looked at again when the customer can be reached
@@ -171,7 +171,7 @@ async def store_signals(db: Database, found: Sequence[Signal], now: datetime) ->
 
 
 def _ignoring(session: AsyncSession, table: Table) -> Any:
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    insert = sqlite.insert if on_sqlite(session) else postgresql.insert
     return insert(table).on_conflict_do_nothing()
 
 

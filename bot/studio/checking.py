@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.studio.files import Example, key
-from bot.studio.redaction import personal
+from crm_bridge.privacy.redaction import personal
 
 _MARKUP = re.compile(r"<\s*/?\s*(?:script|style|img|iframe|svg|a|b|div|span)\b|javascript:", re.I)
 

@@ -22,6 +22,17 @@ COLLAPSE = 0.5  # of its recall: an intent that loses more is broken, however fe
 CALIBRATION_LOSS = 0.03  # of the expected calibration error
 BINS = 10
 EXAMPLES = 200  # changed messages that are kept
+FIGURES = (
+    "overall",
+    "accuracy",
+    "kept",
+    "macro_f1",
+    "oos_recall",
+    "oos_precision",
+    "ece",
+    "ms_median",
+    "size",
+)  # of `summary`, in the order in which people read them
 
 
 class Outcome(StrEnum):

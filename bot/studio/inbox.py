@@ -8,13 +8,13 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.studio.grouping import Groups
-from bot.studio.redaction import redact
 from bot.studio.tables import Decision, Reason, Sample, Verdict
 from bot.web.staff.accounts import Staff
 from core.audit import Audit
 from core.clock import Clock
 from core.texts import DEFAULT_LANGUAGE
 from crm_bridge.models import Author, Conversation, Customer, Identity, Message
+from crm_bridge.privacy.redaction import redact
 
 SHOWN = 12  # messages of a group on one card
 RANKED = 3  # intents that are suggested

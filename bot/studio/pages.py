@@ -10,6 +10,7 @@ from bot.registry import Registry, TamperedModel, UnknownModel, engine_version
 from bot.studio import pictures
 from bot.studio.checking import problems
 from bot.studio.files import OUT_OF_SCOPE, ChangedMeanwhile, Refused, TrainingFiles
+from bot.studio.gate import FIGURES
 from bot.studio.inbox import Inbox, Unknown
 from bot.studio.overview import LEAST, overview
 from bot.studio.rollout import NeedsReason, Rollout
@@ -26,17 +27,6 @@ from core.texts import Texts
 texts = Texts(ROOT / "bot/studio/texts.yml")
 titles = Texts(ROOT / "actions/texts.yml")  # how intents are called on a customer's buttons
 SHOWN = 40  # groups on one page
-FIGURES = (
-    "overall",
-    "accuracy",
-    "kept",
-    "macro_f1",
-    "oos_recall",
-    "oos_precision",
-    "ece",
-    "ms_median",
-    "size",
-)
 
 
 class Studio:

@@ -16,6 +16,7 @@ import filetype  # type: ignore[import-untyped]
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.db import on_sqlite
 from core.media.tables import Media
 
 if TYPE_CHECKING:
@@ -146,6 +147,6 @@ def sniff(data: bytes) -> str:
 
 async def record(session: AsyncSession, content: Kept, at: datetime) -> None:
     """Note in the caller's transaction that the content is kept; what refers to it is stored there too."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    insert = sqlite.insert if on_sqlite(session) else postgresql.insert
     row = {"sha256": content.sha256, "size": content.size, "type": content.type, "created_at": at}
     await session.execute(insert(Media).values(row).on_conflict_do_nothing())

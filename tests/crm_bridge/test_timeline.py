@@ -182,7 +182,7 @@ async def test_a_customer_with_ten_thousand_events_is_read_quickly(
         started = time.perf_counter()
         page = await timelines.page(customer, after=page.next)
         took.append(time.perf_counter() - started)
-    assert sorted(took)[5] < 0.5
+    assert sorted(took)[5] < 0.1
 
 
 async def busy(company: Company, customer: int) -> None:

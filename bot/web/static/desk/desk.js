@@ -67,7 +67,7 @@ document.addEventListener("click", (event) => {
 // Keys, while no field has the focus; Escape leaves a field.
 document.addEventListener("keydown", (event) => {
   const inField = event.target.closest("input, textarea, select, [contenteditable]");
-  if (inField && event.key === "Escape") return document.querySelector("ol.log, #rows a")?.focus();
+  if (inField && event.key === "Escape") return (document.querySelector("ol.log") ?? rows.querySelector("a"))?.focus();
   if (inField || event.ctrlKey || event.altKey || event.metaKey) return;
   const control = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   if (control) {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.studio.redaction import LIMIT, is_inn, is_snils, luhn, redact
+from crm_bridge.privacy.redaction import LIMIT, is_inn, is_snils, luhn, redact
 
 PHONE, MAIL, CARD = "+7 900 000-00-00", "name@example.com", "0000 0000 0000 0000"
 
