@@ -8,7 +8,7 @@ their customers by `external_ref` or by contact, so even another file with the s
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -126,13 +126,24 @@ class Importer:
             return report
         with rows(path, how) as records:
             columns, report.columns = _header(records, asked)
-            for _ in islice(records, report.resumed_after):
-                pass
+            self._refused_before(islice(records, report.resumed_after), columns, report, on_refusal)
             while batch := list(islice(records, BATCH)):
                 await self._store(run_id, batch, columns, report, on_refusal)
                 progress(report.records, total)
         await self._finish(run_id, report)
         return report
+
+    def _refused_before(
+        self, records: Iterable[Record], columns: Columns, report: Report, on_refusal: OnRefusal
+    ) -> None:
+        """Name what an interrupted run refused: whoever goes on sees the rows of the whole file.
+
+        Rows that fitted two customers are only counted: what they fitted may have changed since.
+        """
+        for record in records:
+            entry = self._read(record, columns)
+            if isinstance(entry, list):
+                _tell(report, Refusal(record.line, tuple(entry)), on_refusal)
 
     async def _begin(self, print_: str, report: Report, again: bool) -> int:
         async with self._db.write() as session:
@@ -180,8 +191,7 @@ class Importer:
             run.records += len(batch)
         _recall(report, run)
         for refusal in sorted(refusals, key=lambda refusal: refusal.line):
-            report.refusals += [refusal] if len(report.refusals) < SHOWN else []
-            on_refusal(refusal)
+            _tell(report, refusal, on_refusal)
 
     async def _apply(
         self, session: AsyncSession, entries: list[Entry], refusals: list[Refusal]
@@ -229,8 +239,13 @@ def _recall(report: Report, run: ImportRun) -> None:
 
 def _refuse(report: Report, refusal: Refusal) -> None:
     report.refused += 1
+    _tell(report, refusal)
+
+
+def _tell(report: Report, refusal: Refusal, on_refusal: OnRefusal = lambda _: None) -> None:
     if len(report.refusals) < SHOWN:
         report.refusals.append(refusal)
+    on_refusal(refusal)
 
 
 def fingerprint(path: Path, asked: dict[str, str]) -> str:

@@ -274,6 +274,24 @@ async def boom(*_: Any) -> None:
     raise Crash
 
 
+async def test_who_goes_on_after_a_crash_sees_the_refused_rows_of_the_whole_file(
+    importer: Importer, write: Callable[..., Path]
+) -> None:
+    rows = [f"C-{n},{'none' if n in (3, BATCH + 1) else f'8900{n:07}'}" for n in range(BATCH + 500)]
+    file = write("\n".join(["id,телефон", *rows]))
+
+    def crash(done: int, _: int | None) -> None:
+        if done == BATCH:
+            raise Crash
+
+    with pytest.raises(Crash):
+        await importer.run(file, {}, crash)
+    told: list[int] = []
+    report = await importer.run(file, {}, on_refusal=lambda refusal: told.append(refusal.line))
+    assert (report.resumed_after, report.refused) == (BATCH, 2)
+    assert told == [refusal.line for refusal in report.refusals] == [5, BATCH + 3]
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [
