@@ -21,7 +21,7 @@ ARGS ?=
 # How many tests run at a time.
 TEST_WORKERS ?= 2
 
-.PHONY: help setup run train test test-faults test-studio lint format bench bench-delivery bench-nlu bench-crm crm-real rasa screenshots doctor clean migration
+.PHONY: help setup run train test test-faults test-studio lint format bench bench-delivery bench-nlu bench-proactive bench-crm crm-real rasa screenshots doctor clean migration
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ test-faults: setup ## ten thousand messages while processes are killed and the d
 	ZABOTA_FAULT_MESSAGES=$${ZABOTA_FAULT_MESSAGES:-10000} $(APP)/python -m pytest tests/faults -s $(ARGS)
 
 test-studio: setup scripts/.browser ## a new question is taught in the studio while customers talk; minutes
-	$(APP)/python -m pytest tests/studio/test_story.py -m slow -s $(ARGS)
+	$(APP)/python -m pytest tests/studio/test_story.py tests/studio/test_canary.py tests/studio/test_kill.py -m slow -s $(ARGS)
 
 lint: setup ## style, types, catalogues
 	$(APP)/ruff check .
@@ -63,6 +63,9 @@ bench-delivery: setup ## messages in and out: acknowledgement, rates, latency, l
 bench-nlu: setup ## the published benchmarks of understanding: make bench-nlu DATA=folder
 	$(APP)/python -m bench.nlu $(DATA) $(ARGS)
 
+bench-proactive: setup ## predictions and their effect on simulated companies; minutes: make bench-proactive ARGS="--telco FILE.csv"
+	$(APP)/python -m bot.cli.main proactive bench $(ARGS)
+
 bench-crm: setup ## profile, timeline and import with a million customers, both databases; ten minutes
 	$(APP)/python -m bench.crm --customers 1000000 --imported 1000000 $(ARGS)
 
@@ -74,6 +77,9 @@ rasa: setup ## Rasa's own commands: make rasa ARGS="test nlu"
 
 crawl: setup ## 2,000 random conversations that look for dead ends: make crawl ARGS="--seed 7"
 	@$(APP)/python -m tests.conversations.crawl $(ARGS)
+
+coverage: setup ## which conversations are tested: topic, kind, language
+	@$(APP)/python -m tests.conversations.coverage
 
 catalogue: setup ## write docs/dialogues.md from the files
 	@$(APP)/python -m scripts.catalogue

@@ -8,6 +8,7 @@ from actions.turn import Turn
 
 SIGN_UP = ("how", "code", "taken", "error")
 SIGN_IN = ("forgotten", "letter", "locked", "contact", "login", "hacked")
+CLOSER = frozenset({"code", "taken", "letter", "locked", "contact", "login", "hacked"})  # tell more of it
 STAFF = frozenset({"contact", "hacked"})  # only people may give an account back
 _PASSWORD = re.compile(r"(?:парол\w*|password|pass|pwd)\s*(?:[:=—-]|это|был|is|was)+\s*\S{4,}", re.IGNORECASE)
 
@@ -75,6 +76,10 @@ def warn_of_password(talk: Talk) -> None:
 
 async def _which(talk: Talk, topic: str, kinds: tuple[str, ...], response: str, titles: str) -> str:
     """What goes wrong: said already, or asked."""
+    other = hints(topic, talk.turn.text)
+    if other in CLOSER and talk.task.asked == "helped" and other != talk.task.facts["trouble"]:
+        talk.reopen("trouble")  # «код не приходит» to «Получилось?»
+        talk.task.early["trouble"] = other
     options = [Option(kind, talk.words.text(f"{titles}.{kind}")) for kind in kinds]
     if (said := hints(topic, talk.task.text)) and not talk.reopened("trouble"):
         talk.known("trouble", said)

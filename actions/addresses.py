@@ -18,7 +18,8 @@ ADDRESS = "address"  # the question
 POINT = "point:"  # the beginning of an answer that is a pick-up point, before its place in the list
 LONGEST = 200  # characters of an address, as the table has it
 NUMBERS = re.compile(r"\d+")
-SHORTEST = 5
+SHORTEST = 4  # letters
+ORDER_BEFORE = re.compile(r"^\W*(?:(?:заказ\w*|order)\W+)?(?:№|#)?\s*\d{3,}\b(?=\W+\S)\W*", re.IGNORECASE)
 TOO_LATE = {
     OrderState.READY_FOR_PICKUP: "utter_address_arrived",
     OrderState.DELIVERED: "utter_address_delivered",
@@ -31,9 +32,12 @@ class ChangeDeliveryAddress(Dialogue):
     """Changes where an order goes; the fee, if any, is said before."""
 
     name = "change_delivery_address"
+    cancels = "cancel_order"
+    states_price = True
 
     async def tell(self, talk: Talk) -> None:
         delivery = self.services.delivery
+        talk.learn(ADDRESS, _typed)
         order = await choose_order(talk, lambda one: delivery.address_fee(one) is not None)
         if order is None:
             return
@@ -120,12 +124,18 @@ def _read(turn: Turn, options: list[Option]) -> str | None:
     chosen = pick(turn.text, [(option.key, option.title) for option in options])
     if chosen and not _names_another_house(turn.text, chosen, options):
         return chosen
+    return _typed(turn)
+
+
+def _typed(turn: Turn) -> str | None:
+    """An address that stands in the message, without the number of an order before it."""
     if named := turn.entities.get("address"):
         return named
-    text = turn.text.strip()
+    text = ORDER_BEFORE.sub("", turn.text).strip()
     if turn.intent not in NO_MATCH | {"change_delivery_address"} or phrases.wish(text) is Wish.CANCEL:
         return None
-    is_address = len(text) >= SHORTEST and any(char.isdecimal() for char in text)
+    letters = sum(char.isalpha() for char in text)
+    is_address = letters >= SHORTEST and any(char.isdecimal() for char in text)
     return text if is_address else None
 
 

@@ -18,6 +18,7 @@ class CancelOrder(Dialogue):
     """Cancels an order while the rules allow it."""
 
     name = "cancel_order"
+    states_price = True
 
     async def tell(self, talk: Talk) -> None:
         order = await choose_order(talk, lambda one: one.is_open)

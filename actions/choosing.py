@@ -6,7 +6,9 @@ from datetime import datetime
 from operator import attrgetter
 
 from actions.dialogue import Option, Talk
+from actions.hints import hints
 from actions.items import named_items
+from actions.phrases import phrases
 from actions.turn import Turn
 from actions.wording import Wording
 from crm_bridge.models import OrderState
@@ -37,18 +39,22 @@ async def choose_order(
         return None
     second = [order for order in orders if otherwise(order)]
     candidates = [order for order in orders if suits(order)] or second or orders
-    if not talk.has(ORDER) and not talk.reopened(ORDER):
+    another = len(orders) > 1 and _wants_the_list(talk.task.text)
+    if not talk.has(ORDER) and not talk.reopened(ORDER) and (not another or talk.details.get("order_id")):
         _take_for_granted(talk, orders, candidates)
         if or_newest and not talk.has(ORDER) and candidates is orders:
             talk.known(ORDER, orders[0].number)
+    elif another and not talk.has(ORDER):
+        candidates = orders
     options = [option(talk, order) for order in candidates[:CHOICE]]
     number = await talk.choose(
         ORDER,
         "utter_choose_order",
         options,
         "human_agent",
-        read=lambda turn: _named(turn, orders) or _by_goods(turn.text, candidates),
+        read=lambda turn: _named(turn, orders) or _described(talk, turn.text, candidates),
         entity="order_id",
+        newest_first=True,
     )
     order = next((order for order in orders if order.number == order_number(number)), None)
     if order is None:
@@ -56,6 +62,11 @@ async def choose_order(
         talk.wrong(ORDER, "utter_order_not_found", *options, "human_agent")
     talk.slots["order_id"] = order.number
     return order
+
+
+def _wants_the_list(text: str) -> bool:
+    """«Нет, другой заказ», «где мои заказы»: the one spoken about last is not meant."""
+    return phrases.correction(text) == ORDER or hints("orders", text) == "all"
 
 
 def option(talk: Talk, order: OrderView) -> Option:
@@ -85,6 +96,18 @@ def _take_for_granted(talk: Talk, orders: Sequence[OrderView], suiting: Sequence
 
 def _named(turn: Turn, orders: Sequence[OrderView]) -> str | None:
     return turn.entities.get("order_id") or _in_text(turn.text, orders)
+
+
+def _described(talk: Talk, text: str, orders: Sequence[OrderView]) -> str | None:
+    """By what is in it, or by its state: «тот, что опаздывает», "the paid one"."""
+    if found := _by_goods(text, orders):
+        return found
+    now = talk.services.clock.now()
+    state = hints("order_state", text)
+    fitting = [
+        one for one in orders if one.state == state or (state == "late" and one.is_open and one.lateness(now))
+    ]
+    return fitting[0].number if len(fitting) == 1 else None
 
 
 def _by_goods(text: str, orders: Sequence[OrderView]) -> str | None:

@@ -19,14 +19,27 @@ class DeliveryOptions(Dialogue):
     async def tell(self, talk: Talk) -> None:
         rules, language = self.services.company.delivery, talk.turn.language
         notes = notes_on(talk, rules.notes)
-        if notes and "city" not in talk.details:
+        if notes and rules.destination(talk.details.get("city", "")) is None:
             talk.say("utter_delivery_note", "delivery_period", "place_order", "human_agent", notes=notes)
             return
-        methods = "\n".join(method.about.to(language) for method in rules.methods.values())
-        talk.say("utter_delivery_methods", methods=methods)
+        talk.task.bound[CITY] = "city"
+        if about := self._elsewhere(talk):
+            talk.say("utter_delivery_note", "delivery_options", "human_agent", notes=about)
+            return
+        if not await _suggested(talk, rules):
+            methods = "\n".join(method.about.to(language) for method in rules.methods.values())
+            talk.say("utter_delivery_methods", methods=methods)
         to = await choose_city(talk, rules)
         ways = ways_to(talk, rules, to, notes)
         talk.say("utter_delivery_ways", "delivery_period", "place_order", "human_agent", **ways)
+
+    def _elsewhere(self, talk: Talk) -> str:
+        """What the company says of a place that it has no prices for: «а в Минск?»; may be empty."""
+        rules, answer = self.services.company.delivery, talk.turn.text
+        if talk.task.asked != CITY or rules.destination_in(answer) is not None:
+            return ""
+        notes = (note.text.to(talk.turn.language) for note in rules.notes if note.suits(answer))
+        return next(notes, "")
 
 
 class DeliveryPeriod(Dialogue):

@@ -10,16 +10,21 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn, TypeVar
 
+from actions.phrases import phrases
 from actions.reading import pick, yes_or_no
 from actions.say import Button, Say
 from actions.services import Services
 from actions.tasks import Task
-from actions.turn import Turn
+from actions.turn import NO_MATCH, Turn
 from actions.wording import Wording
 from crm_bridge.identity import Caller
 
 ANSWER = "answer"  # the intent behind a button that answers a question
 YES, NO = "yes", "no"
+SHORT = 4  # words of a message that says one thing
+TELLS = 8  # words of a message that tells something and is no matter of its own
+ALSO_KEPT = ("date", "time")  # entities beside an answer: «ремонт, завтра утром»
+CANCELLING = "cancel_"  # begins the names of dialogues in which «отмените» is a yes
 
 Value = TypeVar("Value")
 Result = TypeVar("Result")
@@ -52,6 +57,8 @@ class Dialogue(ABC):
     name: ClassVar[str]
     personal: ClassVar[bool] = True  # the customer must be known before it begins
     kin: ClassVar[frozenset[str]] = frozenset()  # intents of messages that may well be answers here
+    cancels: ClassVar[str | None] = None  # the dialogue that «отмените» may mean in the middle of this one
+    states_price: ClassVar[bool] = False  # its question whether to do it says what that costs
     rests_on_crm: ClassVar[bool] = False  # what it says may be stale while the company's CRM does not answer
 
     def __init__(self, services: Services) -> None:
@@ -88,6 +95,7 @@ class Talk:
         self.slots: dict[str, Any] = {}  # to be set at the end of the turn
         self._say = say
         self._heard = heard
+        self._learnt = False
 
     @property
     def customer_id(self) -> int:
@@ -131,17 +139,21 @@ class Talk:
             Paused: it was asked.
             Unheard: the customer said something else.
         """
-        if question in self.task.facts:
-            return self.task.facts[question]  # type: ignore[no-any-return]
         if entity:
             self.task.bound[question] = entity
+        if question in self.task.early and question not in self.task.facts:
+            self.task.facts[question] = self.task.early.pop(question)
+        if question in self.task.facts:
+            return self.task.facts[question]  # type: ignore[no-any-return]
         if self._heard is not None and self.task.asked == question:
             heard, self._heard = self._heard, None
             answer = _pressed(heard, question, buttons) or read(heard)
-            if answer is None:
+            if answer is None and not self._learnt:
                 raise Unheard
-            self.task.answer(question, answer)
-            return answer  # type: ignore[return-value]
+            if answer is not None:
+                self.task.answer(question, answer)
+                self._keep_more(heard)
+                return answer  # type: ignore[return-value]
         repeated = self.task.asked == question
         raise self._posed(question, again if again and repeated else response, buttons, values)
 
@@ -153,16 +165,19 @@ class Talk:
         *buttons: str | Button,
         read: Reader[str] | None = None,
         entity: str | None = None,
+        newest_first: bool = False,
         **values: Any,
     ) -> str:
         """The key of the chosen option: by its button, its number in the list, or its words.
 
         Args:
+            newest_first: «последний» is the first of the list.
             read: finds a key in a message that `pick` does not understand.
         """
 
         def picked(turn: Turn) -> str | None:
-            chosen = pick(turn.text, [(option.key, option.title) for option in options])
+            titles = [(option.key, option.title) for option in options]
+            chosen = pick(turn.text, titles, newest_first=newest_first)
             return chosen or (read(turn) if read else None)
 
         return await self.ask(question, response, picked, *options, *buttons, entity=entity, **values)
@@ -181,10 +196,33 @@ class Talk:
         titles = [(option.key, option.title) for option in options]
 
         def agreed(turn: Turn) -> str | None:
+            if self.task.dialogue.startswith(CANCELLING) and phrases.cancels(turn.text):
+                return YES
             return yes_or_no(turn) or pick(turn.text, titles)
 
         answer = await self.ask(question, response, agreed, *options, *buttons, **values)
         return answer == YES
+
+    def learn(self, question: str, read: Reader[Value]) -> None:
+        """Keep an answer that comes before its question, or beside the answer to another one.
+
+        «1008, на Ленина 5» to «О каком заказе речь?» names the address too.
+        """
+        heard, task = self._heard, self.task
+        if heard is None or question in (task.asked, *task.facts, *task.early):
+            return
+        tells = heard.intent in NO_MATCH | {task.dialogue, "affirm", "deny"}
+        if not tells and (len(heard.text.split()) > TELLS or "?" in heard.text):
+            return
+        if (value := read(heard)) is not None:
+            task.early[question] = value
+            self._learnt = True
+
+    def _keep_more(self, heard: Turn) -> None:
+        """What stands beside the answer and is of use later."""
+        for kind in ALSO_KEPT:
+            if kind in heard.entities:
+                self.task.details.setdefault(kind, heard.entities[kind])
 
     def wrong(self, question: str, response: str, *buttons: str | Button | Option, **values: Any) -> NoReturn:
         """The answer cannot be used: say why, and wait for another."""

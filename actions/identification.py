@@ -83,6 +83,8 @@ class ValidateIdentification(ZabotaAction):
     async def _fulfil(self, turn: Turn, wish: Wish) -> list[Event]:
         if wish is Wish.CANCEL:
             return _end("cancelled")
+        if wish is Wish.NO_ACCESS:
+            return [*_without_contact(), _note("no_access")]
         known = turn.slots.get(CONTACT)
         if wish is Wish.CHANGE or not known:
             return [*_without_contact(), _note("change")]
@@ -114,6 +116,7 @@ class AskContact(ZabotaAction):
             "change": "utter_ask_contact_other",
             "lost": "utter_ask_contact_once_more",
             "ambiguous": "utter_ask_contact_shared",
+            "no_access": "utter_ask_contact_no_access",
             "failed": "utter_identification_failed",
         }
         say(responses.get(kind, "utter_ask_contact_again"), "human_agent", "deny")

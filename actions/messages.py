@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from actions.dialogue import Dialogue, Option, Talk
 from actions.hints import hints
+from actions.message_times import ANYTIME, Times, keep_times, times_in
 from actions.say import Button
 from actions.turn import Turn
 from crm_bridge.company.messages import Channel
@@ -28,6 +29,9 @@ class NotificationsOptOut(Dialogue):
     async def tell(self, talk: Talk) -> None:
         customer_id = talk.caller.customer_id
         assert customer_id is not None  # the runner asked who it is
+        if times := times_in(talk.task.text, talk.details):
+            await keep_times(talk, customer_id, times)
+            return
         everything = EVERYTHING in (talk.details.get("value"), hints("messages_scope", talk.task.text))
         channel = None if everything else _channel(self._channels(), talk.task.text)
         purposes = (Purpose.MARKETING, Purpose.SERVICE) if everything else (Purpose.MARKETING,)
@@ -57,6 +61,10 @@ class NotificationsOptIn(Dialogue):
 
     async def tell(self, talk: Talk) -> None:
         rules, words = self.services.company.messages, talk.words
+        anytime = talk.details.get("value") == ANYTIME
+        if anytime or (times := times_in(talk.task.text, talk.details)):
+            await keep_times(talk, talk.customer_id, Times() if anytime else times, anytime=anytime)
+            return
         if hints("messages_purpose", talk.task.text):
             await self._service(talk)
             return

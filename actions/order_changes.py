@@ -1,5 +1,6 @@
 """Changing what is in an order: goods are added, removed, and become more or fewer."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from crm_bridge.operations.order_changes import LineChange
 from crm_bridge.orders import ItemView, OrderView
 
 ADD, REMOVE, QUANTITY, ADDRESS, OTHER = "add", "remove", "quantity", "address", "other"
+COUNT = re.compile(r"\b(?:на|до|to|it)\s+([1-9]\d?)\b(?!\s*(?:ч|:|день|дн))", re.IGNORECASE)
 INSTEAD = {  # what can be done when the goods cannot be changed any more
     OrderState.PACKING: ("cancel_order", "change_delivery_address"),
     OrderState.SHIPPED: ("cancel_order",),
@@ -31,6 +33,8 @@ class ChangeOrder(Dialogue):
     """Changes an order while the rules allow it; says what can no longer be changed, and why."""
 
     name = "change_order"
+    cancels = "cancel_order"
+    states_price = True
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
@@ -135,13 +139,14 @@ class ChangeOrder(Dialogue):
         chosen = await choose_item(talk, "item", "utter_change_which_item", order.items)
         if chosen not in items:  # it was removed meanwhile
             talk.wrong("item", "utter_change_which_item", *_options(talk, order.items), "human_agent")
-        item, named = items[chosen], quantity_of(talk.details.get("quantity"))
+        item, named = items[chosen], quantity_of(talk.details.get("quantity")) or _count_in(talk.task.text)
         if what == REMOVE:
             count = item.quantity - named if named and named < item.quantity else 0
         else:
             suggest(talk, "count", str(named) if named and named != item.quantity else None)
             response, read = "utter_change_how_many", _counted
-            count = int(await talk.ask("count", response, read, title=item.title, n=str(item.quantity)))
+            said = {"title": item.title, "n": str(item.quantity)}
+            count = int(await talk.ask("count", response, read, "human_agent", **said))
         if count == 0 and len(order.items) == 1:
             talk.say("utter_change_nothing_left", "cancel_order", "human_agent", number=order.number)
             return None
@@ -195,6 +200,12 @@ def _meant(talk: Talk) -> str | None:
     if (found := hints("change_what", talk.task.text)) is not None:
         return QUANTITY if found == OTHER and "quantity" in talk.details else found
     return QUANTITY if "quantity" in talk.details else None
+
+
+def _count_in(text: str) -> int | None:
+    """«Количество на 3», "make it 3": a number of pieces, and no order's."""
+    found = COUNT.search(text)
+    return int(found[1]) if found else None
 
 
 def _counted(turn: Turn) -> str | None:

@@ -3,6 +3,7 @@
 from actions.answers import notes_on, paragraphs
 from actions.dialogue import Dialogue, Talk
 from actions.items import goods_named
+from actions.products import spoken_of
 from actions.wording import ENGLISH
 from crm_bridge.company.catalogue import Good
 
@@ -17,7 +18,7 @@ class PlaceOrder(Dialogue):
 
     async def tell(self, talk: Talk) -> None:
         rules, language = self.services.company.orders.ordering, talk.turn.language
-        goods = goods_named(self.services.catalogue, talk.task.text)[:TOLD]
+        goods = (goods_named(self.services.catalogue, talk.task.text) or spoken_of(talk))[:TOLD]
         currency = await self._currency(talk)
         talk.say(
             "utter_place_order",

@@ -7,6 +7,7 @@ from typing import Any
 from actions.wording import HERE
 from core import yml
 
+LONGEST_CANCEL = 4  # words
 LONGEST = 8  # words; a longer message has a matter of its own
 _WORD = re.compile(r"[^\W_]+")
 
@@ -17,6 +18,7 @@ class Wish(StrEnum):
     RESEND = "resend"
     CHANGE = "change"
     CANCEL = "cancel"
+    NO_ACCESS = "no_access"  # to the contact
 
 
 class Phrases:
@@ -25,6 +27,8 @@ class Phrases:
     def __init__(self, catalogue: dict[str, Any]) -> None:
         self._other_matters: tuple[str, ...] = tuple(catalogue["other_matters"])
         self._wishes: dict[str, list[list[str]]] = {wish: catalogue[wish] for wish in Wish}
+        self._cancels: list[list[str]] = catalogue["cancels"]
+        self._not: list[list[str]] = catalogue["not"]
         self._corrections: dict[str, list[list[str]]] = catalogue["corrections"]
 
     def wish(self, text: str) -> Wish | None:
@@ -36,6 +40,19 @@ class Phrases:
             if any(_all_there(stems, words) for stems in self._wishes[wish]):
                 return wish
         return None
+
+    def cancels(self, text: str) -> bool:
+        """Whether a short message says «отмените» and no more: not what, and not «не отменяйте»."""
+        words = _WORD.findall(text.lower().replace("ё", "е"))
+        if len(words) > LONGEST_CANCEL or any(_all_there(stems, words) for stems in self._not):
+            return False
+        return not self.about_other_matter(text) and any(_all_there(one, words) for one in self._cancels)
+
+    def speaks_of_cancelling(self, text: str) -> bool:
+        """Whether «отмените» or a word like it stands in the text, and «не отменяйте» does not."""
+        plain = text.lower().replace("ё", "е")
+        unwanted = re.search(r"\b(?:не|not|don'?t) (?:надо )?(?:отмен|cancel)", plain)
+        return not unwanted and any(_all_there(one, _WORD.findall(plain)) for one in self._cancels)
 
     def correction(self, text: str) -> str | None:
         """The question of a dialogue that somebody wants to answer anew: «другой заказ» → `order`."""

@@ -9,7 +9,7 @@ from actions.services import Services
 from actions.tasks import Task
 from actions.turn import Turn
 
-SERVED = "served"  # the slot: the dialogue that was served last, and when the customer was last asked
+SERVED = "served"  # the slot: what was served last (follow_ups.py), and when the customer was last asked
 ASKED = "asked"
 NOT_AGAIN_WITHIN = timedelta(days=1)
 NOT_RATED = frozenset({"complaint", "praise", "leave_review", "rate_service"})
@@ -21,7 +21,9 @@ def note_served(task: Task, turn: Turn) -> dict[str, Any]:
     """The slot after a matter came to its end."""
     before: dict[str, Any] = turn.slots.get(SERVED) or {}
     open_still = task.dialogue in NOT_RATED or UNDER_WAY & task.facts.keys()
-    return {SERVED: before | {"dialogue": None if open_still else task.dialogue}}
+    kinds = sorted(set(task.bound.values()))
+    rated = None if open_still else task.dialogue
+    return {SERVED: before | {"dialogue": rated, "last": task.dialogue, "kinds": kinds}}
 
 
 def ask_for_rating(services: Services, turn: Turn, say: Say) -> list[Event]:

@@ -25,13 +25,14 @@ _ORDINALS = (
 _LAST = ("последн", "last")
 
 
-def pick(text: str, options: Sequence[tuple[str, str]]) -> str | None:
+def pick(text: str, options: Sequence[tuple[str, str]], *, newest_first: bool = False) -> str | None:
     """The key of the option that is meant: by its number, by «второй», by words of its title.
 
     Args:
         options: keys and titles in the order in which they were shown.
+        newest_first: «последний» is the first of them.
     """
-    position = _position(text, len(options))
+    position = _position(text, len(options), newest_first)
     if position is not None:
         return options[position][0]
     said = " ".join(_WORD.findall(text.lower().replace("ё", "е")))
@@ -47,7 +48,12 @@ def pick(text: str, options: Sequence[tuple[str, str]]) -> str | None:
     return str(found[0][2])
 
 
-def _position(text: str, count: int) -> int | None:
+def ordinal(text: str, count: int) -> int | None:
+    """The place in a list of so many that «второй» names, from 0; a question may name it too."""
+    return _position(text.replace("?", ""), count, newest_first=False)
+
+
+def _position(text: str, count: int, newest_first: bool) -> int | None:
     if number := _NUMBER.fullmatch(text):
         at = int(number[1]) - 1
         return at if 0 <= at < count else None
@@ -55,7 +61,7 @@ def _position(text: str, count: int) -> int | None:
     if not words or len(words) > LONGEST_CHOICE or "?" in text:
         return None
     if any(word.startswith(_LAST) for word in words):
-        return count - 1 if count else None
+        return (0 if newest_first else count - 1) if count else None
     for at, stems in enumerate(_ORDINALS[:count]):
         if any(word.startswith(stems) for word in words):
             return at

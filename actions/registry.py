@@ -6,7 +6,7 @@ from actions.access import RecoverPassword, RegistrationProblem
 from actions.addresses import ChangeDeliveryAddress
 from actions.base import ZabotaAction
 from actions.cancelling import CancellationFee, CancelOrder
-from actions.clarifying import ABOUT_ORDERS, TECHNICAL, Clarify
+from actions.clarifying import Clarify
 from actions.delivery import DeliveryOptions, DeliveryPeriod
 from actions.dialogue import Dialogue
 from actions.feedback import Complaint, LeaveReview, Praise, RateService
@@ -109,10 +109,10 @@ def all_actions(services: Services) -> list[ZabotaAction]:
         StrayIdentification(services),
         person,
         Greet(services),
-        SmallTalk(services),
+        SmallTalk(services, served),
         BotChallenge(services),
         Affirm(services, {"human_agent": person} | served),
-        Clarify(services, {intent: served[intent] for intent in (*ABOUT_ORDERS, TECHNICAL)}),
+        Clarify(services, {"human_agent": person} | served),
     ]
 
 

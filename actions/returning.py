@@ -101,6 +101,8 @@ async def ask_for_photo(talk: Talk) -> None:
 async def choose_way(talk: Talk, ways: Sequence[HandOver]) -> HandOver:
     """How the goods get back."""
     keys = {way.key: way for way in ways}
+    if talk.task.early.get("way") not in keys:
+        talk.task.early.pop("way", None)
     suggest(talk, "way", next(iter(keys)) if len(keys) == 1 else None)
     options = [Option(way.key, way.title.to(talk.turn.language)) for way in ways]
 

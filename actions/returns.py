@@ -28,6 +28,12 @@ from crm_bridge.orders import ItemView, OrderView
 REASONS = ("size", "dislike", "not_needed", "faulty", "wrong")
 OURS = frozenset({"faulty", "wrong"})  # reasons that are our fault
 MORE = "more"
+TOLD_ALONG = {  # question: what may be said of it before it is asked
+    "wish": "return_wish",
+    "reason": "return_reason",
+    "condition": "return_condition",
+    "way": "hand_over",
+}
 CONFIRM = {
     ReturnWish.REFUND: "utter_return_confirm_refund",
     ReturnWish.EXCHANGE: "utter_return_confirm_exchange",
@@ -46,6 +52,8 @@ class ReturnItem(Dialogue):
         self._wrong = DamagedOrWrongItem(services)
 
     async def tell(self, talk: Talk) -> None:
+        for question, told in TOLD_ALONG.items():
+            talk.learn(question, reader(told))
         delivered = OrderState.DELIVERED
         order = await choose_order(talk, self._in_time, otherwise=lambda one: one.state is delivered)
         if order is None:
@@ -55,7 +63,7 @@ class ReturnItem(Dialogue):
             response = "utter_return_closed" if order.state in SHUT else "utter_return_not_here"
             more = "track_refund" if order.state in SHUT else "cancel_order"
             talk.say(response, more, "human_agent", number=order.number)
-        elif talk.task.facts.get("reason") in OURS:
+        elif OURS & {talk.task.facts.get("reason"), talk.task.early.get("reason")}:
             await self._wrong.tell(talk)
         elif not self._in_time(order) and not talk.has("pieces"):
             self._too_late(talk, order)

@@ -5,6 +5,7 @@ message comes here first. What is no answer is left to the rules, and then the q
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from actions.answering import answered_otherwise
@@ -16,9 +17,11 @@ from actions.base import (
     back_to_listening,
     leave_form,
 )
+from actions.clarifying import not_understood
 from actions.dialogue import (
     ANSWER,
     NO,
+    SHORT,
     YES,
     Dialogue,
     HandedOver,
@@ -29,9 +32,12 @@ from actions.dialogue import (
     answer_button,
 )
 from actions.events import Event, active_form, listen, slot
+from actions.follow_ups import follow_up, goes_on
+from actions.hints import hints
 from actions.phrases import Wish, phrases
+from actions.products import ABOUT_GOODS, names_only_goods
 from actions.rating import SERVED, note_served
-from actions.say import Say
+from actions.say import Button, Say
 from actions.services import Services
 from actions.tasks import Agenda, Request, Task
 from actions.turn import NO_MATCH, Turn
@@ -41,7 +47,16 @@ from crm_bridge.identity import Caller
 FORM, SLOT = "task_form", "task_answer"
 TASKS = "tasks"
 RESUME = "resume"  # the question whether to continue after a pause
+LEAVE = "leave"  # the question what «отмените» means
 SEND_FILE = "send_file"  # the intent of files without a word
+OR_LEAVE = {  # the question what «отмените» means, by what it may cancel
+    "cancel_order": "utter_cancel_order_or_leave",
+    "cancel_appointment": "utter_cancel_appointment_or_leave",
+    "cancel_subscription": "utter_cancel_subscription_or_leave",
+}
+SHARED = ("order_id",)  # entities of a message that all of its inquiries are about
+DOUBTFUL = 0.3  # probability below which it is asked what was meant, before anything is begun
+UNSURE_ALONE = 0.6  # below which a product's bare name is taken for a question about it
 UNSURE = 0.4  # probability of an intent below which a message is no matter of its own
 PATIENCE = 3  # answers that are not understood, then people help
 NO_MATTER = NO_MATCH | {"affirm", "deny", ANSWER}  # in a dialogue these are answers that miss the question
@@ -72,7 +87,7 @@ class Runner:
         if agenda.open and agenda.open[-1].locked and agenda.open[-1].dialogue == name:
             agenda.open[-1].locked = False  # the customer has proven again who they are
         else:
-            agenda.begin(Request(name, details, turn.text))
+            agenda.begin(Request(name, details, turn.text), self._ended_by(name))
         agenda.open[-1].take(turn.attachments)
         return await self._run(agenda, turn, say, caller, heard=None)
 
@@ -86,6 +101,12 @@ class Runner:
         paused = task.resuming or self._is_late(task, turn)
         if paused and (events := await self._resume(agenda, turn, say, caller)) is not None:
             return events
+        if task.leaving and (events := await self._leave(agenda, turn, say, caller)) is not None:
+            return events
+        if self._rather_cancels(task, turn):
+            return await self.begin(
+                str(self._dialogues[task.dialogue].cancels), turn, say, caller, _about(task)
+            )
         another_matter = turn.intent not in NO_MATTER and turn.intent != task.dialogue
         if another_matter and self.needs_identification(task.dialogue, caller):
             return None  # the proof ran out: what is asked now comes first
@@ -130,6 +151,7 @@ class Runner:
                 return [slot(TASKS, None), slot(SERVED, None), *leave_form(turn)]
             agenda.open.remove(task)
             slots |= talk.slots | note_served(task, turn)
+            turn = replace(turn, slots={**turn.slots, **slots})  # the next one knows what this one was about
             heard = None
         return _ended(slots)
 
@@ -226,7 +248,11 @@ class Runner:
         if task.asked in task.reopened and phrases.correction(turn.text) == task.asked:
             return await self._run(agenda, turn, say, caller, heard=None)  # «другой заказ»: ask which
         if phrases.wish(turn.text) is Wish.CANCEL:
+            if self._dialogues[task.dialogue].cancels and phrases.cancels(turn.text):
+                return self._ask_what_to_cancel(agenda, turn, say)
             return await self._drop(agenda, turn, say, caller)
+        if _repeats_known(task, turn) or self._asks_price(task, turn):
+            return await self._run(agenda, turn, say, caller, heard=None)
         unsure = bool(turn.ranking) and turn.sureness < UNSURE
         if not unsure and turn.intent not in NO_MATTER | self._dialogues[task.dialogue].kin | {task.dialogue}:
             return None
@@ -242,9 +268,46 @@ class Runner:
         say("utter_answer_unclear")
         return await self._run(agenda, turn, say, caller, heard=None)
 
+    def _rather_cancels(self, task: Task, turn: Turn) -> bool:
+        """«Нет, лучше отмените подписку» to a question about its pause is no mere no."""
+        names_it = phrases.speaks_of_cancelling(turn.text) and hints("leave", turn.text) == "thing"
+        return self._dialogues[task.dialogue].cancels is not None and turn.intent == "deny" and names_it
+
+    def _asks_price(self, task: Task, turn: Turn) -> bool:
+        """«А сколько это стоит?» to a question that says it: it is said again."""
+        states = self._dialogues[task.dialogue].states_price and str(task.asked).endswith("sure")
+        return states and len(turn.text.split()) <= SHORT and hints("asks_price", turn.text) is not None
+
+    def _ended_by(self, name: str) -> frozenset[str]:
+        """What has no sense any more once `name` begins: a visit that is cancelled is not moved."""
+        return frozenset(one.name for one in self._dialogues.values() if one.cancels == name)
+
+    def _ask_what_to_cancel(self, agenda: Agenda, turn: Turn, say: Say) -> list[Event]:
+        """«Отмените» while a visit is moved: the visit, or the move?"""
+        task = agenda.open[-1]
+        cancels = str(self._dialogues[task.dialogue].cancels)
+        task.leaving, task.tries = True, 0
+        thing = Button(texts(f"ask.{cancels}", turn.language), cancels, tuple(_about(task).items()))
+        stay = answer_button(LEAVE, Option(YES, texts("button.leave_it", turn.language)))
+        say(OR_LEAVE[cancels], thing, stay, "human_agent")
+        return _waiting(agenda, {})
+
+    async def _leave(self, agenda: Agenda, turn: Turn, say: Say, caller: Caller) -> list[Event] | None:
+        """What «отмените» meant. None: the message speaks for itself."""
+        task = agenda.open[-1]
+        task.leaving = False
+        meant = hints("leave", turn.text)
+        if turn.entities.get("question") == LEAVE or turn.intent == "deny" or meant == "change":
+            return await self._drop(agenda, turn, say, caller)
+        if meant == "thing" or turn.intent == "affirm":
+            cancels = str(self._dialogues[task.dialogue].cancels)
+            return await self.begin(cancels, turn, say, caller, _about(task))
+        return None
+
     def _other_inquiries(self, turn: Turn, name: str) -> list[Request]:
+        shared = {kind: turn.entities[kind] for kind in SHARED if kind in turn.entities}
         return [
-            Request(one.intent, dict(one.entities), one.text)
+            Request(one.intent, {**shared, **one.entities}, one.text)
             for one in turn.inquiries
             if one.intent != name and one.intent in self._dialogues
         ]
@@ -260,10 +323,28 @@ class Begin(PersonalAction):
         self._runner = runner
 
     async def answer(self, turn: Turn, say: Say) -> list[Event]:
-        if turn.intent == self._dialogue.name and answered_otherwise(self.services, turn, say):
+        name = self._dialogue.name
+        typed = turn.intent == name and bool(turn.ranking)
+        if typed and not turn.form and (again := goes_on(turn)):
+            name, named = again
+            turn = replace(turn, entities={**turn.entities, **named})
+        elif typed and not turn.form:
+            name = self._meant(turn)
+            if name == self._dialogue.name and turn.sureness < DOUBTFUL:
+                return not_understood(turn, say, self.wording(turn))
+        if turn.intent == name and answered_otherwise(self.services, turn, say):
             return []
         caller = await self.caller(turn)
-        return await self._runner.begin(self._dialogue.name, turn, say, caller, dict(turn.entities))
+        return await self._runner.begin(name, turn, say, caller, dict(turn.entities))
+
+    def _meant(self, turn: Turn) -> str:
+        """The dialogue that the message begins, seen from where the conversation stands."""
+        if (meant := follow_up(turn)) is not None:
+            return meant
+        unsure = turn.sureness < UNSURE_ALONE and self._dialogue.name not in ABOUT_GOODS
+        if unsure and names_only_goods(self.services.catalogue, turn.text):
+            return "product_availability"
+        return self._dialogue.name
 
     async def serve(
         self, turn: Turn, say: Say, caller: Caller, customer_id: int, details: dict[str, str]
@@ -318,6 +399,19 @@ def _number_like(known: object, text: str) -> str | None:
         return None
     numbers = (word.strip(".,!?№#") for word in words)
     return next((one for one in numbers if one.isdecimal() and len(one) == len(known)), None)
+
+
+def _about(task: Task) -> dict[str, str]:
+    """The order or the visit that a matter is about, as details of another one."""
+    names = {"order": "order_id", "visit": "value"}
+    return {name: task.facts[fact] for fact, name in names.items() if isinstance(task.facts.get(fact), str)}
+
+
+def _repeats_known(task: Task, turn: Turn) -> bool:
+    """Whether a short message says what is known: «1009» after order 1009 was taken."""
+    known = {str(value) for question, value in task.facts.items() if question in task.bound}
+    named = {turn.entities.get(kind) for kind in task.bound.values()} | {turn.text.strip(" .!№#")}
+    return bool(known & named)
 
 
 def _set(slots: dict[str, Any]) -> list[Event]:

@@ -72,7 +72,9 @@ class Services:
     def over(cls, settings: Settings, db: Database, clock: Clock) -> Self:
         """Everything over one database."""
         identities = Identities(db, clock, settings.verification_lasts, settings.time_zone)
-        notices = DemoNotices(db, clock) if settings.demo else Notices(db, clock)
+        notices = (
+            DemoNotices(db, clock) if settings.demo else Notices(db, clock, make_queue(settings, db, clock))
+        )
         rules = company.load(ROOT / "data/company.yml")
         announce, freshness = _crm(settings, db, clock)
         operations = Operations(db, clock, announce)

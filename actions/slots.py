@@ -35,7 +35,7 @@ async def choose_slot(talk: Talk, room: Room) -> SlotView | None:
         talk.known(WISH, Wish.of(talk.details).as_fact())
         talk.known(OFFERED, {})
         await _look(talk, room)
-    shown = await talk.services.visits.slots(talk.task.facts[OFFERED]["ids"])
+    shown = await _shown(talk)
     if not shown:
         return None
     free = await _free(talk, room)
@@ -50,7 +50,7 @@ async def choose_slot(talk: Talk, room: Room) -> SlotView | None:
         only=_only(talk, words, shown),
     )
     if answer == MORE or answer.startswith(WISHED):
-        wish = Wish(after=shown[-1].starts_at.isoformat())
+        wish = Wish(after=max(slot.starts_at for slot in shown).isoformat())
         if answer != MORE:
             wish = _wish(talk).changed_by(Wish(**json.loads(answer[len(WISHED) :])))
         talk.task.facts[WISH] = wish.as_fact()
@@ -65,7 +65,7 @@ async def offer_again(talk: Talk, room: Room, response: str | None = None) -> No
         response: why it is asked again; None: other times were wanted.
     """
     await _look(talk, room)
-    shown = await talk.services.visits.slots(talk.task.facts[OFFERED]["ids"])
+    shown = await _shown(talk)
     words = wording_at(talk, room.place)
     talk.wrong(
         SLOT,
@@ -75,6 +75,13 @@ async def offer_again(talk: Talk, room: Room, response: str | None = None) -> No
         place=room.place,
         only=_only(talk, words, shown),
     )
+
+
+async def _shown(talk: Talk) -> list[SlotView]:
+    """What was offered; the one that is as wished comes first, since it is asked about."""
+    offered = talk.task.facts[OFFERED]
+    slots = await talk.services.visits.slots(offered["ids"])
+    return sorted(slots, key=lambda slot: str(slot.id) != offered["only"])
 
 
 def slot_title(words: Wording, slot: SlotView) -> str:

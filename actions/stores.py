@@ -22,9 +22,10 @@ class StoreInfo(Dialogue):
         city = await self._city(talk)
         found = stores.in_city(city)
         if not found:
-            cities = ", ".join(stores.cities())
+            cities = ", ".join(self._name(talk, one) for one in stores.cities())
             talk.say("utter_no_store_there", "delivery_options", "human_agent", city=city, cities=cities)
             return
+        talk.slots["city"] = found[0].city
         day = talk.details.get("date", "").partition("/")[0]
         lines = [store_line(talk, store, day) for store in found]
         talk.say("utter_stores", "book_appointment", "delivery_options", stores="\n\n".join(lines))
@@ -33,6 +34,11 @@ class StoreInfo(Dialogue):
         """The city that the conversation was about, if there is a store."""
         city = talk.turn.slots.get("city")
         return city if city and self.services.company.stores.in_city(city) else None
+
+    def _name(self, talk: Talk, city: str) -> str:
+        """A city in the customer's language."""
+        known = self.services.company.delivery.destination(city)
+        return known.city.name.to(talk.words.language) if known else city
 
     async def _city(self, talk: Talk) -> str:
         """The named city, the customer's own, or the one that is asked for."""
@@ -45,7 +51,7 @@ class StoreInfo(Dialogue):
             if city:
                 talk.known("city", city)
         talk.task.bound["city"] = "city"
-        options = [Option(city, city) for city in stores.cities()[:CITIES]]
+        options = [Option(city, self._name(talk, city)) for city in stores.cities()[:CITIES]]
 
         def named(turn: Turn) -> str | None:
             return turn.entities.get("city") or (turn.text.strip() if stores.in_city(turn.text) else None)

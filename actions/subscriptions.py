@@ -25,6 +25,8 @@ class ManageSubscription(Dialogue):
     """Status, price and renewal; change of plan with its price first; pause, and going on."""
 
     name = "manage_subscription"
+    cancels = "cancel_subscription"
+    states_price = True
 
     async def tell(self, talk: Talk) -> None:
         wish = _wish(talk)

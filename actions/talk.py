@@ -1,7 +1,10 @@
 """Small talk that needs more than a fixed response."""
 
+from dataclasses import replace
+
 from actions.base import ZabotaAction, leave_form
 from actions.events import Event, slot
+from actions.follow_ups import corrected
 from actions.matters import open_matter
 from actions.rating import ask_for_rating
 from actions.say import Say
@@ -43,8 +46,17 @@ class SmallTalk(ZabotaAction):
 
     name = "action_small_talk"
 
+    def __init__(self, services: Services, served: dict[str, ZabotaAction]) -> None:
+        """`served`: what «нет, другой заказ» goes on with, by intent."""
+        super().__init__(services)
+        self._served = served
+
     async def answer(self, turn: Turn, say: Say) -> list[Event]:
         match turn.intent:
+            case "deny" if (other := corrected(turn, self.services.catalogue)) is not None:
+                dialogue, named = other
+                meant = replace(turn, entities={**turn.entities, **named})
+                return await self._served[dialogue].answer(meant, say)
             case "goodbye":
                 return self._goodbye(turn, say)
             case "thanks" if turn.form:

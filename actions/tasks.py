@@ -29,6 +29,8 @@ class Task:
     resuming: bool = False  # asked whether to continue after a pause
     files: list[dict[str, str]] = field(default_factory=list)  # that came with it: `key`, `name`, `type`
     locked: bool = False  # the proof of who the customer is ran out: it waits for a new one
+    early: dict[str, Any] = field(default_factory=dict)  # answers to questions that were not asked yet
+    leaving: bool = False  # asked what «отмените» means: the thing itself, or the change of it
 
     def take(self, files: Sequence[Mapping[str, str]]) -> None:
         """Keep files of the customer with this matter, each once."""
@@ -50,6 +52,7 @@ class Task:
         self.facts = dict(list(self.facts.items())[:kept])
         self.said = {line: count for line, count in self.said.items() if count <= kept}
         self.reopened.append(question)
+        self.early.pop(question, None)
         self.asked, self.tries = question, 0
 
     def idle_since(self) -> datetime | None:
@@ -87,9 +90,14 @@ class Agenda:
     def as_slot(self) -> dict[str, Any] | None:
         return asdict(self) if self.open or self.waiting or self.files else None
 
-    def begin(self, request: Request) -> Task:
-        """Put a matter on top, with the files that wait for it. The same one begun again replaces itself."""
+    def begin(self, request: Request, ends: frozenset[str] = frozenset()) -> Task:
+        """Put a matter on top, with the files that wait for it. The same one begun again replaces itself.
+
+        Args:
+            ends: dialogues that have no sense any more: the visit is cancelled, so it is not moved.
+        """
         task = Task(request.dialogue, request.details, request.text)
+        self.open = [one for one in self.open if one.dialogue not in ends]
         for earlier in self.open:
             task.take(earlier.files if earlier.dialogue == request.dialogue else ())
         task.take(self.files)

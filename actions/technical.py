@@ -29,6 +29,7 @@ class TechnicalProblem(Dialogue):
     personal = False
 
     async def tell(self, talk: Talk) -> None:
+        self._mind_another_thing(talk)
         if not talk.has("told") and self._is_question(talk):
             return
         problem, guide = await self._problem(talk)
@@ -49,6 +50,16 @@ class TechnicalProblem(Dialogue):
         values = await file_case(talk, TicketKind.DEFECT, subject, text)
         talk.say("utter_technical_case", "book_appointment", "warranty_repair", "human_agent", **values)
         talk.offer("book_appointment")
+
+    def _mind_another_thing(self, talk: Talk) -> None:
+        """«Нет, не заряжается робот-пылесос», in the middle of the kettle's steps: begin with that."""
+        knowledge, language = self.services.knowledge, talk.turn.language
+        if not talk.has("told") or talk.turn.text == talk.task.text:
+            return
+        meant = knowledge.guide(talk.turn.text, language)
+        if meant is not None and meant != knowledge.guide(talk.task.facts["told"], language):
+            talk.reopen("told")
+            talk.task.text = talk.turn.text
 
     def _is_question(self, talk: Talk) -> bool:
         """Whether the help pages answer it: «где скачать инструкцию» is no fault."""

@@ -101,6 +101,7 @@ class RescheduleAppointment(Dialogue):
     """Moves a visit to another free time at the same place."""
 
     name = "reschedule_appointment"
+    cancels = "cancel_appointment"
 
     async def tell(self, talk: Talk) -> None:
         if (visit := await choose_visit(talk)) is None:
@@ -163,8 +164,9 @@ async def choose_visit(talk: Talk) -> VisitView | None:
         talk.say("utter_no_visits", "book_appointment", "human_agent")
         talk.offer("book_appointment")
         return None
-    if len(visits) == 1:
-        talk.known(VISIT, str(visits[0].id))
+    named = [one for one in visits if str(one.id) == talk.details.get("value")]
+    if len(granted := named or visits) == 1:
+        talk.known(VISIT, str(granted[0].id))
     options = [Option(str(one.id), f"{title_of(talk, one.service)}, {_when(talk, one)}") for one in visits]
     key = await talk.choose(
         VISIT,

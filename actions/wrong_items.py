@@ -59,6 +59,7 @@ class DamagedOrWrongItem(Dialogue):
 
     async def _collect(self, talk: Talk, order: OrderView) -> None:
         talk.say("utter_wrong_sorry")
+        talk.learn("wish", reader("return_wish"))
         trouble = await self._trouble(talk)
         items = list(order.items) if trouble == MISSING else await returnable(talk, order)
         if not items and not talk.has("pieces"):
@@ -79,7 +80,8 @@ class DamagedOrWrongItem(Dialogue):
         await self._open(talk, order, trouble, pieces, wish, subject)
 
     async def _trouble(self, talk: Talk) -> str:
-        reason = {"faulty": "faulty", "wrong": "wrong"}.get(talk.task.facts.get("reason", ""))
+        told = talk.task.facts.get("reason") or talk.task.early.get("reason", "")
+        reason = {"faulty": "faulty", "wrong": "wrong"}.get(told)
         suggest(talk, "trouble", hints("what_is_wrong", talk.task.text) or reason)
         options = [Option(one, talk.words.text(f"trouble.{one}")) for one in WHICH]
         read = reader("what_is_wrong")

@@ -75,27 +75,27 @@ def deliveries(seed: int, n: int = 12_000) -> Deliveries:
 class Restocks:
     """Histories of purchases of one product by one customer, and when the next one came."""
 
-    purchases: NDArray[np.int64]
-    span: Numbers  # days from the first to the last
-    last: Numbers  # the last interval
-    group: Numbers  # the group's interval
+    gaps: list[Numbers]  # days between purchases, of each customer
+    product: NDArray[np.int64]  # which one
     truth: Numbers  # days from the last to the next
+    rhythm: Numbers  # the customer's true one, which nobody knows
 
 
-def restocks(seed: int, n: int = 6000) -> Restocks:
+def restocks(seed: int, n: int = 40_000) -> Restocks:
     """Everybody has a rhythm of their own around the product's, and keeps it loosely."""
     rng = np.random.default_rng(seed)
     products = rng.uniform(15, 70, 20)
     product = rng.integers(0, 20, n)
     own = products[product] * np.exp(rng.normal(0, 0.25, n))
     count = rng.integers(2, 7, n)
-    span, last, truth = np.zeros(n), np.zeros(n), np.zeros(n)
+    seen, truth = [], np.zeros(n)
     for i in range(n):
         gaps = own[i] * np.exp(rng.normal(-0.06, 0.35, count[i]))
         odd = rng.random(count[i]) < 0.1
         gaps[odd] *= np.where(rng.random(odd.sum()) < 0.5, 0.45, 2.2)
-        span[i], last[i], truth[i] = gaps[:-1].sum(), gaps[-2], gaps[-1]
-    return Restocks(count, span, last, products[product] * np.exp(0.25**2 / 2), truth)
+        seen.append(gaps[:-1])
+        truth[i] = gaps[-1]
+    return Restocks(seen, product, truth, own)
 
 
 @dataclass(frozen=True, slots=True)

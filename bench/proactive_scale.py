@@ -2,11 +2,16 @@
 
 The company is made inside the database by arithmetic on row numbers, so that a million customers are there in
 minutes. `python -m bench.proactive_scale 10000 100000` prints one line a size; PostgreSQL with `--url`.
+
+Three rounds of one day: cold; ten minutes later, after 1 % of the customers had a late parcel, news of one or
+a charge declined; and ten minutes later again, when nothing happened. Seconds of the clock, and of the
+processor: of this process, and of that PostgreSQL's when it runs on this machine.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import resource
 import tempfile
 import time
@@ -16,11 +21,11 @@ from typing import Any
 
 from sqlalchemy import func, select, text
 
-from bot.proactive.deciding import Counted, run_range, world_of
+from bot.proactive.deciding import Counted, world_of
+from bot.proactive.looking import look, shape_of
 from bot.proactive.rules import parse_rule, read_limits, rule_files
-from bot.proactive.signals.base import Range
 from bot.proactive.tables import DecisionRow, SignalRow
-from bot.proactive.working import CUSTOMERS, ranges
+from bot.proactive.working import ranges
 from core.db import Database
 from core.migrations import upgrade_async
 
@@ -113,29 +118,84 @@ async def measure(url: str, customers: int) -> dict[str, Any]:
     began = time.monotonic()
     await fill(db, customers, now)
     filled = time.monotonic() - began
-    cold, counted = await _run(db, rules, now)
-    again, _ = await _run(db, rules, now + timedelta(minutes=10))
+    models = Path(tempfile.gettempdir()) / "no-models"
+    cold, counted = await _run(db, rules, models, now)
+    changed = await _change(db, customers, now + timedelta(minutes=5))
+    again, found = await _run(db, rules, models, now + timedelta(minutes=10))
+    idle, _ = await _run(db, rules, models, now + timedelta(minutes=20))
     async with db.read() as session:
         signals = await session.scalar(select(func.count()).select_from(SignalRow))
         decisions = await session.scalar(select(func.count()).select_from(DecisionRow))
     await db.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
-        "customers": customers, "filled_s": round(filled, 1), "cold_s": round(cold, 1),
-        "again_s": round(again, 1), "signals": signals, "decisions": decisions, "decided": counted.decided,
-        "peak_mb": round(peak),
+        "customers": customers, "filled_s": round(filled, 1), "cold": cold, "changed": changed,
+        "incremental": again, "idle": idle, "signals": signals, "decisions": decisions,
+        "decided": counted.decided, "decided_of_changed": found.decided, "peak_mb": round(peak),
     }  # fmt: skip
 
 
-async def _run(db: Database, rules: Any, now: datetime) -> tuple[float, Counted]:
-    began, whole = time.monotonic(), Counted()
-    models = Path(tempfile.gettempdir()) / "no-models"
+async def _change(db: Database, customers: int, at: datetime) -> int:
+    """Something happens to each hundredth: a parcel is late, or has news, or a charge is declined."""
+    stamp = _values(db, customers, at)["now"]
+    newest = (
+        "id IN (SELECT max(o.id) FROM orders o WHERE o.customer_id % 200 IN (7, 8) GROUP BY o.customer_id)"
+    )
+    statements = (
+        f"""UPDATE orders SET state = 'shipped', delivered_at = NULL, promised_at = :at
+            WHERE customer_id % 3 = 0 AND {newest}""",
+        f"""INSERT INTO checkpoint (shipment_id, kind, place, at) SELECT s.id, 'delay_weather', 'Казань', :at
+            FROM shipment s JOIN orders o ON o.id = s.order_id WHERE o.customer_id % 3 = 1 AND o.{newest}""",
+        f"""INSERT INTO payment (order_id, method, last_four, state, amount_minor, currency, created_at)
+            SELECT id, 'card', '4242', 'failed', 100, 'RUB', :at FROM orders
+            WHERE customer_id % 3 = 2 AND {newest}""",
+    )
+    async with db.write() as session:
+        for statement in statements:
+            await session.execute(text(statement), {"at": stamp})
+    return customers // 100
+
+
+async def _run(db: Database, rules: Any, models: Path, now: datetime) -> tuple[dict[str, float], Counted]:
+    """One round as the jobs do it; seconds of the clock and of the processor."""
+    began, cpu, served = time.monotonic(), time.process_time(), await _server_seconds(db)
+    whole = Counted()
     world = await world_of(db, rules, read_limits(), lambda *_: True, {"webchat"}, models, now)
-    for part in await ranges(db, CUSTOMERS):
-        counted = await run_range(db, world, Range(part.after, part.until), now)
-        for name, count in counted.decided.items():
-            whole.decided[name] = whole.decided.get(name, 0) + count
-    return time.monotonic() - began, whole
+    shape = shape_of(rules, None, models, now)
+    for part in await ranges(db):
+        whole.merge(await look(db, world, part, shape, now))
+    taken = {
+        "seconds": round(time.monotonic() - began, 1),
+        "cpu": round(time.process_time() - cpu, 1),
+        "cpu_server": round(await _server_seconds(db) - served, 1),
+    }
+    return taken, whole
+
+
+async def _server_seconds(db: Database) -> float:
+    """Of the processor, by all processes of this PostgreSQL; 0 if it is elsewhere."""
+    if db.is_sqlite:
+        return 0.0
+    async with db.read() as session:
+        folder = await session.scalar(text("SHOW data_directory"))
+    return _family_seconds(Path(folder) / "postmaster.pid")
+
+
+def _family_seconds(pid_file: Path) -> float:
+    """Of a server and its processes, those that ended included."""
+    try:
+        server = pid_file.read_text().split()[0]
+    except OSError:
+        return 0.0
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(") ")[2].split()
+        except OSError:  # it has just ended
+            continue
+        if server in (stat.parent.name, fields[1]):
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:

@@ -101,6 +101,11 @@ class Registry:
             before: str | None = known["before"]
             return before
 
+    def hold(self, file: str | None) -> None:
+        """Keep a model that is being tried, however many newer ones come; None: nothing is tried any more."""
+        with self._changing() as known:
+            known["tried"] = file
+
     def live(self) -> Path | None:
         """The archive to serve; None when none was trained, or the engine has changed since.
 
@@ -150,8 +155,8 @@ class Registry:
         return archive
 
     def _forget(self, known: dict[str, Any]) -> None:
-        """Drop the oldest models. What is live, and what a rollback needs, stays."""
-        needed = {known["live"], known["before"]}
+        """Drop the oldest models. What is live, what a rollback needs and what is being tried stays."""
+        needed = {known["live"], known["before"], known.get("tried")}
         others = [one for one in known["models"] if one["file"] not in needed]
         for one in others[:-KEPT]:
             known["models"].remove(one)

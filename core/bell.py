@@ -17,6 +17,7 @@ log = logs.get("bell")
 CHANNEL = "zabota"
 AGAIN = 1.0  # seconds until the next try when the database is away
 WAITING = 1000  # hints that were not sent yet; more are worth nothing
+TOGETHER = 100  # hints in one notice: PostgreSQL carries less than 8,000 bytes
 
 
 class Bell:
@@ -27,7 +28,8 @@ class Bell:
             "" if db.is_sqlite else db.url.set(drivername="postgresql").render_as_string(hide_password=False)
         )
         self._ears: dict[str, Callable[[str], None]] = {}
-        self._to_ring: asyncio.Queue[str] = asyncio.Queue(WAITING)
+        self._to_ring: dict[str, None] = {}  # what rings twice meanwhile rings once, at its later place
+        self._rings = asyncio.Event()
 
     def on(self, topic: str, hear: Callable[[str], None]) -> None:
         """Call `hear` with the word whenever another process, or the database, rings about a topic."""
@@ -35,8 +37,10 @@ class Bell:
 
     def ring(self, topic: str, word: str) -> None:
         """Tell the other processes; does not wait."""
-        if self._conninfo and not self._to_ring.full():
-            self._to_ring.put_nowait(f"{topic} {word}")
+        if self._conninfo and len(self._to_ring) < WAITING:
+            self._to_ring.pop(f"{topic} {word}", None)
+            self._to_ring[f"{topic} {word}"] = None
+            self._rings.set()
 
     async def run(self) -> None:
         """Carry hints until cancelled."""
@@ -56,11 +60,19 @@ class Bell:
 
     async def _hear(self, ear: psycopg.AsyncConnection, own_pid: int) -> None:
         async for news in ear.notifies():
-            topic, _, word = news.payload.partition(" ")
-            if news.pid != own_pid and topic in self._ears:
-                self._ears[topic](word)
+            if news.pid == own_pid:
+                continue
+            for line in news.payload.split("\n"):
+                topic, _, word = line.partition(" ")
+                if topic in self._ears:
+                    self._ears[topic](word)
 
     async def _tell(self, mouth: psycopg.AsyncConnection) -> None:
+        """What rings while a notice is under way goes together into the next: under load, few for many."""
         while True:
-            word = await self._to_ring.get()
-            await mouth.execute("SELECT pg_notify(%s, %s)", (CHANNEL, word))
+            await self._rings.wait()
+            self._rings.clear()
+            waiting, self._to_ring = list(self._to_ring), {}
+            for first in range(0, len(waiting), TOGETHER):
+                together = "\n".join(waiting[first : first + TOGETHER])
+                await mouth.execute("SELECT pg_notify(%s, %s)", (CHANNEL, together))

@@ -1,5 +1,6 @@
 """What every process of the product does at its start and end."""
 
+import asyncio
 import ctypes
 import os
 import signal
@@ -18,3 +19,13 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent):  # it died before we could ask
         sys.exit(0)
+
+
+def make_loop() -> asyncio.AbstractEventLoop:
+    """The event loop of a process of ours: uvloop if there is one; a request costs a third less with it."""
+    try:
+        import uvloop
+    except ImportError:  # it knows no Windows
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop

@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import Clock
 from core.db import Database
+from core.jobs import JobQueue
+from core.jobs.port import REPLY
 from crm_bridge.contacts import Contact
 from crm_bridge.models import Notice, NoticeChannel
 
@@ -34,12 +36,17 @@ class NoticeView:
     created_at: datetime
 
 
+NOTICE = "notice"  # kind of job: {"notice_id": …}
+
+
 class Notices:
     """The notices in the database; a sender takes them from there, or the demo shows them on a page."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, queue: JobQueue | None = None) -> None:
+        """`queue`: where whoever sends them hears of new ones; without it nothing is sent."""
         self._db = db
         self._clock = clock
+        self._queue = queue
 
     async def notify(self, session: AsyncSession, contact: Contact, text: str) -> None:
         """Leave a text for a contact."""
@@ -53,8 +60,20 @@ class Notices:
         self, session: AsyncSession, channel: NoticeChannel, address: str, text: str, *, withheld: bool
     ) -> None:
         now = self._clock.now()
-        session.add(Notice(channel=channel, address=address, text=text, withheld=withheld, created_at=now))
+        left = Notice(channel=channel, address=address, text=text, withheld=withheld, created_at=now)
+        session.add(left)
         await session.flush()
+        if self._queue is not None:  # of a withheld one too: it must take as long
+            await self._queue.enqueue(NOTICE, {"notice_id": left.id}, priority=REPLY, conn=session)
+
+    async def waiting(self, notice_id: int) -> NoticeView | None:
+        """A notice that is still to go out; None when it is not."""
+        query = select(Notice).where(
+            Notice.id == notice_id, Notice.withheld.is_(False), Notice.sent_at.is_(None)
+        )
+        async with self._db.read() as session:
+            found = await session.scalar(query)
+        return _view(found) if found else None
 
     async def unsent(self, limit: int = 50) -> list[NoticeView]:
         """What waits to go out, newest first."""

@@ -12,6 +12,7 @@ from bot.web.staff.roles import Role
 from core.clock import SystemClock
 from core.settings import ROOT
 from tests.browsing import launch
+from tests.product import late_parcel
 from tests.product.running import Product, running_product, trained_models
 
 IMAGES = ROOT / "docs/img"
@@ -108,15 +109,37 @@ async def _desk(context: BrowserContext, product: Product, picture: Path) -> Non
 
 
 async def _proactive(context: BrowserContext, product: Product) -> None:
-    """Vera looks at the rules, at one of them, and at what they brought."""
+    """Vera writes a rule, tries it and switches it on; a parcel is late; Dmitry and Anna read why."""
     accounts = Accounts(product.db, SystemClock(), STAFF_SECRET.encode())
-    await accounts.add("vera", "Вера", PASSWORD, frozenset({Role.ADMINISTRATOR}), "screenshots")
+    await accounts.add("vera", "Вера", PASSWORD, frozenset({Role.ADMINISTRATOR, Role.AGENT}), "screenshots")
+    context.set_default_timeout(late_parcel.PATIENCE)
     page = await context.new_page()
     await _log_in(page, product, "vera", "/proactive")
+    await late_parcel.writes_the_rule(page, product)
+    await late_parcel.simulates_it(page)
+    await late_parcel.switches_it_on(page)
+    await page.goto(f"{product.base}/proactive/simulations")
+    await page.locator("ul.list a").first.click()
+    await page.wait_for_load_state("networkidle")
+    await page.screenshot(path=IMAGES / "proactive-simulation.png")
+    chat = late_parcel.Chat(await context.new_page())
+    await chat.opens(product, "Дмитрий")
+    await late_parcel.the_parcel_becomes_late(product)
+    await chat.hears(f"заказ № {late_parcel.NUMBER} не успеет")
+    await chat.presses("Изменить адрес")
+    await chat.hears(f"Куда доставить заказ {late_parcel.NUMBER}?")
+    await chat.page.wait_for_timeout(800)  # the new lines slide in
+    await chat.page.screenshot(path=IMAGES / "proactive-chat.png")
+    await chat.writes("позовите живого человека")
+    await chat.hears("Позвала сотрудника")
+    await page.goto(f"{product.base}/desk")
+    await page.locator("#rows a").first.click()
+    await expect(page.locator("ol.log")).to_contain_text("Почему написали", timeout=late_parcel.PATIENCE)
+    await page.screenshot(path=IMAGES / "proactive-desk.png")
     for path, name in (("", "rules"), ("/rules/late_delivery", "rule"), ("/effect", "effect")):
         await page.goto(f"{product.base}/proactive{path}")
         await page.wait_for_load_state("networkidle")
-        await page.screenshot(path=IMAGES / f"proactive-{name}.png")
+        await page.screenshot(path=IMAGES / f"proactive-{name}.png", full_page=name == "effect")
 
 
 async def _studio(browser: Browser) -> None:

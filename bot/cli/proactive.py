@@ -31,6 +31,7 @@ from bot.proactive.rules import (
 from bot.proactive.service import Predicting, allowed_by, models_of, reachable
 from bot.proactive.tables import RuleState
 from bot.proactive.working import ranges
+from core import logs
 from core.clock import SystemClock
 from core.db import Database
 from core.migrations import upgrade
@@ -180,11 +181,15 @@ def learn(as_json: AsJson = False) -> None:
 
 @app.command()
 def bench(
-    telco: Annotated[Path | None, typer.Option(help="A Telco churn table; columns: see the docs.")] = None,
+    telco: Annotated[
+        Path | None, typer.Option(help="The Telco churn table as published; columns: see the docs.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """How good the predictions are on simulated companies, beside their goals."""
+    """How good predictions and the measured effect are on simulated companies, beside their goals."""
     from bench.proactive import Figure, figures
+
+    logs.set_up(level="warning", process="bench")
 
     def told(figure: Figure) -> None:
         low, high = min(figure.values), max(figure.values)

@@ -12,21 +12,25 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from sqlalchemy import select
 
+from bot.cli import studio_data
 from bot.registry import Registry, TamperedModel, UnknownModel
 from bot.studio.files import ChangedMeanwhile, Refused, TrainingFiles
 from bot.studio.gate import FIGURES, Outcome
 from bot.studio.inbox import Inbox, Unknown
 from bot.studio.places import Places
-from bot.studio.rollout import NeedsReason, Rollout
+from bot.studio.rollout import LARGEST_SHARE, NeedsReason, Rollout
 from bot.studio.runs import Busy, Runs, running
-from bot.studio.tables import Run, RunState, Verdict
+from bot.studio.tables import Run, RunState, Trial, Verdict
 from bot.studio.trainer import Trainer
+from bot.studio.watching import described, trial_as_json
 from core.clock import SystemClock
 from core.db import Database
 from core.settings import Settings
 
 app = typer.Typer(help="Retrain the assistant.", no_args_is_help=True)
+studio_data.add_to(app)
 REFUSED = 3
 _T = TypeVar("_T")
 _out, _err = Console(), Console(stderr=True)
@@ -169,21 +173,63 @@ def models(as_json: _Json = False) -> None:
 def promote(
     model: Annotated[str, typer.Argument(help="File of the model.")],
     reason: Annotated[str, typer.Option(help="Why it goes live although the gate refuses it.")] = "",
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="It only reads what customers write; nobody notices.")
+    ] = False,
+    canary: Annotated[
+        int | None,
+        typer.Option(
+            help="It answers this share of the conversations, in percent.", min=1, max=LARGEST_SHARE
+        ),
+    ] = None,
 ) -> None:
-    """Make a model live; running engines take it over within seconds."""
+    """Make a model live, or try it first; running engines take it over within seconds."""
+    if shadow and canary is not None:
+        _fail("Either --shadow or --canary.")
 
     async def work(db: Database, settings: Settings) -> None:
         rollout = Rollout(SystemClock(), Registry(settings.models, settings.models_key))
         try:
             async with db.write() as session:
-                await rollout.promote(session, model, None, reason)
+                if shadow:
+                    await rollout.shadow(session, model, None)
+                elif canary is not None:
+                    await rollout.canary(session, model, canary, None, reason)
+                else:
+                    await rollout.promote(session, model, None, reason)
         except NeedsReason:
             _err.print("The gate refuses this model, or it was not compared with the live one. See --reason.")
             raise typer.Exit(REFUSED) from None
         except (UnknownModel, TamperedModel) as why:
-            _fail(f"{why}: no such model of this engine, or it was changed.")
+            _fail(f"{why}: no such model of this engine, or it was changed, or it is live already.")
 
     _with_db(work)
+
+
+@app.command("rollout")
+def show_rollout(
+    stop: Annotated[bool, typer.Option("--stop", help="End the trial that is under way.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """What is tried on live traffic, and how it does beside the live model."""
+
+    async def work(db: Database, settings: Settings) -> dict[str, Any] | None:
+        if stop:
+            rollout = Rollout(SystemClock(), Registry(settings.models, settings.models_key))
+            async with db.write() as session:
+                await rollout.stop(session, None)
+        async with db.read() as session:
+            last = await session.scalar(select(Trial).order_by(Trial.id.desc()).limit(1))
+            return trial_as_json(await described(session, last)) if last else None
+
+    trial = _with_db(work)
+    if as_json:
+        typer.echo(json.dumps(trial, ensure_ascii=False, indent=1))
+    elif trial is None:
+        _out.print("Nothing has been tried yet.")
+    else:
+        for name, value in trial.items():
+            _out.print(f"{name}: {value}", highlight=False, markup=False)
 
 
 @app.command()

@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.desk.cases import cases_of, choices
 from bot.desk.dialogues import Dialogue
+from bot.gateway.handoffs import UPSET, Handoff
 from bot.proactive.explaining import Explained, why
 from bot.web.staff.accounts import Staff
 from core.audit import Audit
@@ -62,12 +64,14 @@ class Beside:
         """The customer, for the page; hardly anything while they have not said who they are."""
         profile = await self._profile(staff, shown)
         values: dict[str, Any] = {"profile": profile, "orders": [], "payments": [], "ratings": []}
-        values |= {"consent": {}, "problems": []}
+        values |= {"consent": {}, "problems": [], "cases": [], "moods": []} | choices()
         async with self._db.read() as session:
             values["ratings"] = await _ratings(session, shown)
             if profile is None:
                 return values
             values["payments"] = await _payments(session, profile.id)
+            values["cases"] = await cases_of(session, profile.id)
+            values["moods"] = await _moods(session, profile.id)
             values["problems"] = await self._problems(session, profile.id, staff.language)
         for order in await self._orders.of_customer(profile.id):
             if order.is_open:
@@ -131,6 +135,25 @@ async def _ratings(session: AsyncSession, shown: Dialogue) -> list[Rating]:
         else Rating.customer_id == shown.customer_id
     )
     return list(await session.scalars(select(Rating).where(whose).order_by(Rating.at.desc()).limit(SHOWN)))
+
+
+async def _moods(session: AsyncSession, customer_id: int) -> list[tuple[str, datetime]]:
+    """How the customer sounded in their last dialogues with people, newest first: a word, and when."""
+    query = (
+        select(Handoff.sentiment, Handoff.queued_at)
+        .join(Conversation, Conversation.id == Handoff.conversation_id)
+        .join(Identity, Identity.id == Conversation.identity_id)
+        .where(Identity.customer_id == customer_id, Handoff.sentiment.is_not(None))
+        .order_by(Handoff.queued_at.desc())
+        .limit(SHOWN)
+    )
+    return [(_mood(sentiment or 0.0), at) for sentiment, at in await session.execute(query)]
+
+
+def _mood(sentiment: float) -> str:
+    if sentiment <= UPSET:
+        return "upset"
+    return "pleased" if sentiment >= -UPSET else "calm"
 
 
 async def _payments(session: AsyncSession, customer_id: int) -> list[PaymentLine]:

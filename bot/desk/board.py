@@ -4,21 +4,22 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.desk.lists import PAGE, Row, rows_of
 from bot.desk.presence import Colleague, colleagues
-from bot.gateway.handoffs import Handoff, Place, Promise, PromiseKind
+from bot.gateway.handoffs import OPEN, OWED, Handoff, Place, Promise, PromiseKind, overdue
 from crm_bridge.models import Rating
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Promises of a kind that were settled today."""
+    """Promises of a kind that were kept today, or broken today and not kept yet."""
 
     kind: PromiseKind
     all: int
+    open: int  # of them, broken and not kept yet
     in_time: int
     seconds: float | None  # the mean time until they were kept
 
@@ -54,12 +55,11 @@ async def board(session: AsyncSession, now: datetime, time_zone: str) -> Board:
         place: (count, first)
         for place, count, first in await session.execute(
             select(Handoff.place, func.count(), func.min(Handoff.asked_at))
-            .where(Handoff.place != Place.DONE)
+            .where(Handoff.place.in_(OPEN))  # and not «all but»: that would read every one that is done
             .group_by(Handoff.place)
         )
     }
-    owed = Handoff.place.in_((Place.WAITING, Place.ANSWER))
-    overdue = await session.scalar(select(func.count()).where(owed, Handoff.due_at < now))
+    late = await session.scalar(select(func.count()).select_from(Handoff).where(overdue(now)))
     teams = await session.execute(
         select(Handoff.team, func.count()).where(Handoff.place == Place.WAITING).group_by(Handoff.team)
     )
@@ -78,29 +78,41 @@ async def board(session: AsyncSession, now: datetime, time_zone: str) -> Board:
     return Board(
         waiting=waiting,
         longest=longest,
-        overdue=overdue or 0,
+        overdue=late or 0,
         answering=sum(places.get(place, (0, None))[0] for place in (Place.ANSWER, Place.CUSTOMER)),
         snoozed=places.get(Place.SNOOZED, (0, None))[0],
         by_team=tuple((team, count) for team, count in teams),
         online=sum(one.online and not one.away for one in people),
         people=people,
-        kept=[await _kept(session, kind, midnight) for kind in PromiseKind],
+        kept=[await _kept(session, kind, midnight, now) for kind in PromiseKind],
         rating=None if mean is None else float(mean),
         ratings=ratings,
         pressing=sorted(rows, key=lambda row: row.rank_at or row.updated_at),
     )
 
 
-async def _kept(session: AsyncSession, kind: PromiseKind, since: datetime) -> Kept:
+def _broken(kind: PromiseKind, since: datetime, now: datetime) -> "Select[int]":
+    """How many of a kind were to be kept today by now, and are not."""
+    count = select(func.count()).select_from(Handoff)
+    if kind is PromiseKind.RESOLUTION:
+        return count.where(Handoff.place.in_(OPEN), Handoff.resolve_by >= since, Handoff.resolve_by < now)
+    first = kind is PromiseKind.FIRST_ANSWER
+    answered = Handoff.first_answer_at.is_(None) if first else Handoff.first_answer_at.is_not(None)
+    return count.where(Handoff.place.in_(OWED), Handoff.due_at >= since, Handoff.due_at < now, answered)
+
+
+async def _kept(session: AsyncSession, kind: PromiseKind, since: datetime, now: datetime) -> Kept:
     in_time = case((Promise.kept_at <= Promise.due_at, 1), else_=0)
     query = select(Promise.made_at, Promise.kept_at, in_time).where(
         Promise.kind == kind, Promise.kept_at >= since
     )
     found = (await session.execute(query)).all()
     seconds = [(kept - made).total_seconds() for made, kept, _ in found]
+    broken = await session.scalar(_broken(kind, since, now)) or 0
     return Kept(
         kind=kind,
-        all=len(found),
+        all=len(found) + broken,
+        open=broken,
         in_time=sum(good for *_, good in found),
         seconds=sum(seconds) / len(seconds) if seconds else None,
     )

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from bot.desk.beside import Beside
 from bot.desk.canned import Canned
+from bot.desk.cases import CasePages
 from bot.desk.deeds import Deeds
 from bot.desk.help import Help
 from bot.desk.live import Live
@@ -51,6 +52,8 @@ def set_up(app: web.Application) -> None:
     orders = OrderOperations(operations, firm.orders)
     Desk(db, clock, shell, live, Beside(db, clock, orders), gateway.attachments).add_to(app)
     Deeds(db, clock, hub, shell, work).add_to(app)
+    cases = Cases(operations, firm.cases)
+    CasePages(db, clock, shell, cases).add_to(app)
     Service(
         db=db,
         clock=clock,
@@ -58,7 +61,7 @@ def set_up(app: web.Application) -> None:
         shell=shell,
         company=firm,
         verification=_verification(gateway),
-        cases=Cases(operations, firm.cases),
+        cases=cases,
         orders=orders,
         visits=VisitOperations(operations, firm.visits),
     ).add_to(app)
@@ -80,7 +83,7 @@ def set_up(app: web.Application) -> None:
 
 def _verification(gateway: Gateway) -> Verification:
     db, clock, settings = gateway.db, gateway.clock, gateway.settings
-    notices = DemoNotices(db, clock) if settings.demo else Notices(db, clock)
+    notices = DemoNotices(db, clock) if settings.demo else Notices(db, clock, gateway.queue)
     return Verification(db, clock, gateway.identities, notices, settings.pepper)
 
 

@@ -7,16 +7,28 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import InstrumentedAttribute
 
 from bot.desk.tables import Mention, Note
-from bot.gateway.handoffs import UPSET, Handoff, Place
+from bot.gateway.handoffs import UPSET, Handoff, Place, overdue
 from bot.web.staff.tables import StaffAccount
 from crm_bridge.models import Conversation, ConversationStatus, Customer, Identity, Message, Owner
 
 PAGE = 50  # dialogues shown at once; more come at a click
+OWN = 1000  # dialogues of one person that are looked at
 COUNTED = 100  # counting ends here
 EXCERPT = 140  # characters of the last line
 RECENT = timedelta(days=30)  # how far back «all» goes: older ones are found by searching
@@ -33,6 +45,7 @@ class View(StrEnum):
     ALL = "all"  # whatever is open, the bot's too
 
 
+PERSONAL = frozenset({View.MINE, View.MENTIONS})  # lists that differ from person to person
 PLACES = {View.QUEUE: Place.WAITING, View.CUSTOMER: Place.CUSTOMER, View.SNOOZED: Place.SNOOZED}
 
 
@@ -91,6 +104,7 @@ class Row:
     urgent: bool
     upset: bool
     missed: bool
+    resolve_by: datetime | None  # once it is near, or past
     warned: bool  # a promise is about to be broken, or is
     due_at: datetime | None
     snoozed_until: datetime | None
@@ -99,6 +113,7 @@ class Row:
     last_author: str | None
     updated_at: datetime
     rank_at: datetime | None
+    handed_at: datetime | None  # the last change of what people owe
     mentioned: frozenset[int] = frozenset()  # colleagues who are called and have not looked
 
     def rank(self, view: View) -> float:
@@ -117,7 +132,14 @@ async def listed(
     after: tuple[datetime, str] | None = None,
 ) -> list[Row]:
     """A page of a list, most pressing first; `after`: what `position` gave for the last one shown."""
-    query = _rows().where(*_in_view(view, staff_id, now), *_filtered(chosen or Filter(), now))
+    query = _rows().where(*_filtered(chosen or Filter(), now))
+    if view in PERSONAL:
+        own = await _own(session, view, staff_id)
+        if not own:
+            return []
+        query = query.where(Conversation.id.in_(own))
+    else:
+        query = query.where(*_in_view(view, now))
     if view in (View.ALL, View.MENTIONS):
         order = Conversation.updated_at, Conversation.id
         if after:
@@ -140,15 +162,10 @@ def position(row: Row, view: View) -> tuple[datetime, str]:
 async def rows_of(session: AsyncSession, ids: Collection[str]) -> list[Row]:
     """The same rows, for dialogues that changed."""
     mentioned: dict[str, set[int]] = {}
-    called = (
-        select(Note.conversation_id, Mention.account_id)
-        .join(Mention, Mention.note_id == Note.id)
-        .where(Note.conversation_id.in_(ids), Mention.seen_at.is_(None))
-    )
-    for conversation_id, account_id in await session.execute(called):
+    for conversation_id, account_id in await session.execute(_CALLED, {"ids": list(ids)}):
         mentioned.setdefault(conversation_id, set()).add(account_id)
-    found = await session.execute(_rows().where(Conversation.id.in_(ids)))
-    return [_row(one, frozenset(mentioned.get(one[0].id, ()))) for one in found]
+    found = await session.execute(_ROWS_OF, {"ids": list(ids)})
+    return [_row(one, frozenset(mentioned.get(one.id, ()))) for one in found]
 
 
 async def counted(session: AsyncSession, staff_ids: Collection[int]) -> dict[int, dict[View, int]]:
@@ -206,30 +223,32 @@ def _stands_out(row: Row, only: Only, now: datetime) -> bool:
         Only.URGENT: row.urgent,
         Only.VIP: row.vip,
         Only.UPSET: row.upset,
-        Only.LATE: row.due_at is not None and row.due_at < now,
+        Only.LATE: any(at is not None and at < now for at in (row.due_at, row.resolve_by)),
     }[only]
 
 
-def _in_view(view: View, staff_id: int, now: datetime) -> Sequence[ColumnElement[bool]]:
-    if view is View.ALL:
-        return Conversation.status != ConversationStatus.RESOLVED, Conversation.updated_at > now - RECENT
+async def _own(session: AsyncSession, view: View, staff_id: int) -> list[str]:
+    """What is in somebody's own list. Read first: given a subquery, or an empty list, SQLite would go through
+    everything in the list's order."""
     if view is View.MENTIONS:
         called = (
             select(Note.conversation_id)
             .join(Mention, Mention.note_id == Note.id)
             .where(Mention.account_id == staff_id, Mention.seen_at.is_(None))
         )
-        return (Conversation.id.in_(called),)
-    if view is View.MINE:
-        one = aliased(Handoff)
-        other = aliased(Handoff)
-        owned = select(one.conversation_id).where(
-            one.agent_id == staff_id, one.place.in_((Place.ANSWER, Place.CUSTOMER))
-        )
-        asked = select(other.conversation_id).where(
-            other.offered_to == staff_id, other.place == Place.WAITING
-        )
-        return (Handoff.conversation_id.in_(union_all(owned, asked)),)
+        return list(await session.scalars(called.limit(OWN)))
+    owned = select(Handoff.conversation_id).where(
+        Handoff.agent_id == staff_id, Handoff.place.in_((Place.ANSWER, Place.CUSTOMER))
+    )
+    asked = select(Handoff.conversation_id).where(
+        Handoff.offered_to == staff_id, Handoff.place == Place.WAITING
+    )
+    return list(await session.scalars(union_all(owned, asked).limit(OWN)))
+
+
+def _in_view(view: View, now: datetime) -> Sequence[ColumnElement[bool]]:
+    if view is View.ALL:
+        return Conversation.status != ConversationStatus.RESOLVED, Conversation.updated_at > now - RECENT
     return (Handoff.place == PLACES[view],)
 
 
@@ -249,16 +268,46 @@ def _filtered(chosen: Filter, now: datetime) -> list[ColumnElement[bool]]:
                 Only.URGENT: Handoff.urgent.is_(True),
                 Only.VIP: or_(Handoff.vip.is_(True), Customer.vip.is_(True)),
                 Only.UPSET: Handoff.sentiment <= UPSET,
-                Only.LATE: Handoff.due_at < now,
+                Only.LATE: overdue(now),
             }[Only(chosen.only)]
         )
     return wanted
 
 
 def _rows() -> "Select[*tuple[Any, ...]]":
-    agent = StaffAccount.name.label("agent")
+    """Only what a row shows: the conversation's memory alone is larger than the rest of the page."""
     return (
-        select(Conversation, Handoff, Customer, agent, Message.text, Message.author)
+        select(
+            Conversation.id,
+            Conversation.channel,
+            Conversation.language,
+            Conversation.owner,
+            Conversation.status,
+            Conversation.agent_id,
+            Conversation.updated_at,
+            Customer.given_name,
+            Customer.family_name,
+            Customer.vip,
+            Handoff.place,
+            Handoff.offered_to,
+            Handoff.team,
+            Handoff.topic,
+            Handoff.urgent,
+            Handoff.missed,
+            Handoff.sentiment,
+            Handoff.warned_at,
+            Handoff.due_at,
+            Handoff.resolve_by,
+            Handoff.resolve_warned_at,
+            Handoff.snoozed_until,
+            Handoff.asked_at,
+            Handoff.rank_at,
+            Handoff.updated_at.label("handed_at"),
+            StaffAccount.name.label("agent"),
+            Message.text,
+            Message.author,
+        )
+        .select_from(Conversation)
         .outerjoin(Handoff, Handoff.conversation_id == Conversation.id)
         .join(Identity, Identity.id == Conversation.identity_id)
         .outerjoin(Customer, Customer.id == Identity.customer_id)
@@ -271,34 +320,44 @@ def _rows() -> "Select[*tuple[Any, ...]]":
 
 
 def _row(found: Any, mentioned: frozenset[int] = frozenset()) -> Row:
-    conversation, handoff, customer, agent, text, author = found
-    line = " ".join((text or "").split())
-    sentiment = handoff.sentiment if handoff else None
-    on_desk = handoff is not None and handoff.place is not Place.DONE
+    line = " ".join((found.text or "").split())
+    on_desk = found.place is not None and found.place is not Place.DONE
     return Row(
-        id=conversation.id,
-        name=customer.name if customer else None,
-        channel=conversation.channel,
-        language=conversation.language,
-        owner=conversation.owner,
-        open=conversation.status is not ConversationStatus.RESOLVED,
-        place=handoff.place if handoff else None,
-        agent_id=conversation.agent_id,
-        agent=agent,
-        offered_to=handoff.offered_to if handoff else None,
-        team=handoff.team if handoff else None,
-        topic=handoff.topic if handoff else None,
-        vip=bool(customer and customer.vip),
-        urgent=bool(on_desk and handoff.urgent),
-        upset=bool(on_desk and sentiment is not None and sentiment <= UPSET),
-        missed=bool(handoff and handoff.missed and on_desk),
-        warned=bool(on_desk and handoff.warned_at),
-        due_at=handoff.due_at if on_desk else None,
-        snoozed_until=handoff.snoozed_until if handoff else None,
-        waits_since=handoff.asked_at if on_desk else None,
+        id=found.id,
+        name=None if found.given_name is None else f"{found.given_name} {found.family_name}",
+        channel=found.channel,
+        language=found.language,
+        owner=found.owner,
+        open=found.status is not ConversationStatus.RESOLVED,
+        place=found.place,
+        agent_id=found.agent_id,
+        agent=found.agent,
+        offered_to=found.offered_to,
+        team=found.team,
+        topic=found.topic,
+        vip=bool(found.vip),
+        urgent=bool(on_desk and found.urgent),
+        upset=bool(on_desk and found.sentiment is not None and found.sentiment <= UPSET),
+        missed=bool(on_desk and found.missed),
+        resolve_by=found.resolve_by if on_desk and found.resolve_warned_at else None,
+        warned=bool(on_desk and (found.warned_at or found.resolve_warned_at)),
+        due_at=found.due_at if on_desk else None,
+        snoozed_until=found.snoozed_until,
+        waits_since=found.asked_at if on_desk else None,
         last_line=line if len(line) <= EXCERPT else f"{line[:EXCERPT]}…",
-        last_author=author,
-        updated_at=conversation.updated_at,
-        rank_at=handoff.rank_at if handoff else None,
+        last_author=found.author,
+        updated_at=found.updated_at,
+        rank_at=found.rank_at,
+        handed_at=found.handed_at,
         mentioned=mentioned,
     )
+
+
+# Built once: open pages ask for them many times a second.
+_IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
+_ROWS_OF = _rows().where(Conversation.id.in_(_IDS))
+_CALLED = (
+    select(Note.conversation_id, Mention.account_id)
+    .join(Mention, Mention.note_id == Note.id)
+    .where(Note.conversation_id.in_(_IDS), Mention.seen_at.is_(None))
+)

@@ -10,12 +10,12 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aiohttp import web
 from sqlalchemy import func, select
 
-from bot.desk.lists import Filter, Row, View, belongs, counted, rows_of
+from bot.desk.lists import PERSONAL, Filter, Row, View, belongs, counted, rows_of
 from bot.gateway.handoffs import Handoff, Place
 from bot.gateway.hub import EVERY, Hub, Listener, at_desk
 from core import logs
@@ -27,6 +27,8 @@ log = logs.get("desk")
 
 GATHER = 0.08  # seconds for which changes are gathered
 LOOK = 2.0  # seconds between looks for what other processes did
+OVERLAP = timedelta(seconds=3)  # what is committed late bears an earlier moment
+AT_ONCE = 2000  # changes of other processes that are looked at
 COUNT = 1.0  # seconds between countings of the lists
 BEAT = 15.0  # seconds; proxies close silent connections
 BACKLOG = 200  # events that a page has not taken: then it is told to load anew
@@ -34,6 +36,7 @@ REMEMBERED = 20_000  # rows
 PRESENT = 20.0  # seconds between notes of who is there
 
 Draw = Callable[[Row, str], str]  # a row in a language
+Change = tuple[Row, Row | None]  # as it is, and as the pages have it; None: nobody remembers
 
 
 @dataclass(eq=False)
@@ -54,6 +57,51 @@ class Page:
         else:
             self.events.append(event)
         self.wake.set()
+
+
+class News:
+    """What changed in a moment. Pages that show the same list get the same bytes, which are made once."""
+
+    def __init__(self, rows: list[Row], before: dict[str, Row], now: datetime, draw: Draw) -> None:
+        self._now = now
+        self._draw = draw
+        self._changes = [(row, before.get(row.id)) for row in rows]
+        self._of_staff: dict[int, list[Change]] = {}
+        self._unknown = [change for change in self._changes if change[1] is None]
+        self._drawn: dict[tuple[str, str, bool], str] = {}
+        self._events: dict[tuple[object, ...], bytes | None] = {}
+        called: dict[int, list[dict[str, str]]] = {}
+        for row, old in self._changes:
+            for staff_id in _people(row) | (_people(old) if old else frozenset()):
+                if old is not None:
+                    self._of_staff.setdefault(staff_id, []).append((row, old))
+                if call := _call(row, staff_id):
+                    called.setdefault(staff_id, []).append(call)
+        self.calls = {staff_id: _event("mine", calls) for staff_id, calls in called.items()}
+
+    def of(self, page: Page) -> bytes | None:
+        """What a page with a list is to be told; None: nothing."""
+        own = page.view in PERSONAL
+        key = page.view, page.language, page.chosen, page.staff_id if own else 0
+        if key not in self._events:
+            changes = self._changes
+            if own:  # of most dialogues, most people's own lists need not even be asked
+                changes = [*self._of_staff.get(page.staff_id, ()), *self._unknown]
+            parts = [part for row, old in changes if (part := self._part(page, row, old))]
+            self._events[key] = f"event: rows\ndata: [{','.join(parts)}]\n\n".encode() if parts else None
+        return self._events[key]
+
+    def _part(self, page: Page, row: Row, old: Row | None) -> str:
+        """A row to be shown, or only the id of one that is to go; empty: the list never had it."""
+        assert page.view is not None
+        if not belongs(row, page.view, page.staff_id, page.chosen, self._now):
+            had = old is None or belongs(old, page.view, page.staff_id, page.chosen, self._now)
+            return f'{{"id":"{row.id}"}}' if had else ""
+        key = row.id, page.language, page.view in (View.ALL, View.MENTIONS)
+        if key not in self._drawn:
+            shown = {"id": row.id, "rank": row.rank(page.view), "html": self._draw(row, page.language)}
+            self._drawn[key] = json.dumps(shown, ensure_ascii=False)
+        return self._drawn[key]
 
 
 class Live:
@@ -117,36 +165,28 @@ class Live:
         """What changed since a moment, in whichever process."""
         if not self._pages:
             return self._clock.now(), set()
+        query = (
+            select(Handoff.conversation_id, Handoff.updated_at)
+            .where(Handoff.updated_at > mark - OVERLAP)
+            .order_by(Handoff.updated_at)
+            .limit(AT_ONCE)
+        )
         async with self._db.read() as session:
-            query = select(Handoff.conversation_id).where(Handoff.updated_at > mark).limit(500)
-            ids = set(await session.scalars(query))
-            newest = await session.scalar(select(func.max(Handoff.updated_at))) if ids else None
-        return newest or mark, ids
+            found = (await session.execute(query)).all()
+        fresh = {id_ for id_, at in found if (old := self._before.get(id_)) is None or old.handed_at != at}
+        return max((at for _, at in found), default=mark), fresh
 
     async def _carry(self, changed: set[str]) -> None:
         if not self._pages:
             return
         async with self._db.read() as session:
             rows = await rows_of(session, changed)
-        now, drawn = self._clock.now(), dict[tuple[str, str, bool], str]()
-        changes = [(row, self._before.get(row.id)) for row in rows]
+        news = News(rows, self._before, self._clock.now(), self._draw)
         for page in self._pages:
-            near = [(row, old) for row, old in changes if _concerns(page, row, old)]
-            if calls := [call for row, _ in near if (call := _call(row, page.staff_id))]:
-                page.tell(_event("mine", calls))
-            if page.view is None:
-                continue
-            parts = []
-            for row, old in near:
-                if belongs(row, page.view, page.staff_id, page.chosen, now):
-                    key = row.id, page.language, page.view in (View.ALL, View.MENTIONS)
-                    if key not in drawn:
-                        drawn[key] = _shown(row, page.view, self._draw(row, page.language))
-                    parts.append(drawn[key])
-                elif old is None or belongs(old, page.view, page.staff_id, page.chosen, now):
-                    parts.append(f'{{"id":"{row.id}"}}')
-            if parts:
-                page.tell(f"event: rows\ndata: [{','.join(parts)}]\n\n".encode())
+            if call := news.calls.get(page.staff_id):
+                page.tell(call)
+            if page.view is not None and (event := news.of(page)):
+                page.tell(event)
         self._remember(rows)
 
     def _remember(self, rows: list[Row]) -> None:
@@ -241,31 +281,26 @@ class Live:
             return (found, tuple(sorted((str(state), count) for state, count in by_state)))
 
 
-def _concerns(page: Page, row: Row, old: Row | None) -> bool:
-    """Whether a page may have to change: quickly, for it is asked for every page and change."""
-    if page.view is not View.MINE and page.view is not View.MENTIONS and page.view is not None:
-        return True
-    staff = page.staff_id
-    if old is None or staff in (row.agent_id, row.offered_to, old.agent_id, old.offered_to):
-        return True
-    return staff in row.mentioned or staff in old.mentioned
+def _people(row: Row) -> frozenset[int]:
+    """In whose own lists it stands."""
+    return row.mentioned | {id_ for id_ in (row.agent_id, row.offered_to) if id_ is not None}
 
 
 def _call(row: Row, staff_id: int) -> dict[str, str] | None:
     """What somebody should look up for; the same `key` again is the same call."""
+    since = row.waits_since or row.updated_at
     if row.offered_to == staff_id and row.place is Place.WAITING:
-        kind = "offered"
-    elif row.agent_id != staff_id or row.place is not Place.ANSWER:
+        kind, moment = "offered", since
+    elif row.agent_id != staff_id:
         return None
+    elif row.place is Place.ANSWER:
+        kind, moment = ("late", since) if row.warned else ("wrote", row.updated_at)
+    elif row.resolve_by:
+        kind, moment = "unsettled", row.resolve_by
     else:
-        kind = "late" if row.warned else "wrote"
-    moment = row.waits_since or row.updated_at
-    key = f"{kind} {row.id} {moment.timestamp() if kind != 'wrote' else row.updated_at.timestamp()}"
+        return None
+    key = f"{kind} {row.id} {moment.timestamp()}"
     return {"kind": kind, "id": row.id, "key": key, "name": row.name or "", "line": row.last_line}
-
-
-def _shown(row: Row, view: View, html: str) -> str:
-    return json.dumps({"id": row.id, "rank": row.rank(view), "html": html}, ensure_ascii=False)
 
 
 def _event(name: str, data: object) -> bytes:

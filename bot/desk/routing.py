@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.desk.presence import Colleague, colleagues
 from bot.desk.tables import DeskAgent
-from bot.gateway.handoffs import Handoff, Place
+from bot.gateway.handoffs import OPEN, OWED, Handoff, Place
 from bot.gateway.hub import Hub
 from bot.gateway.outbox import Line, OutboxShelf
 from bot.gateway.ownership import EpochPassed, Ownership
@@ -95,7 +95,7 @@ class Routing:
     async def round(self) -> None:
         """Wake what was put aside, free what is held by nobody, ask people, warn them."""
         changed: set[str] = set()
-        for step in (self._wake, self._free, self._warn, self._offer):
+        for step in (self._wake, self._free, self._warn, self._warn_of_resolution, self._offer):
             async with self._db.read() as session:  # most rounds find nothing: no need to write
                 if not await self._anything(session, step.__name__):
                     continue
@@ -111,6 +111,7 @@ class Routing:
             "_wake": _snoozed(now),
             "_free": select(Handoff.conversation_id).where(Handoff.place == Place.ANSWER),
             "_warn": self._to_warn(now),
+            "_warn_of_resolution": self._to_resolve(now),
             "_offer": select(Handoff.conversation_id).where(Handoff.place == Place.WAITING),
         }[step]
         return await session.scalar(query.limit(1)) is not None
@@ -165,6 +166,20 @@ class Routing:
                 log.warning("a promise is broken", conversation=row.conversation_id, team=row.team)
         return set(ids)
 
+    def _to_resolve(self, now: datetime) -> Select[str]:
+        return select(Handoff.conversation_id).where(
+            Handoff.place.in_(OPEN),
+            Handoff.resolve_warned_at.is_(None),
+            Handoff.resolve_by <= now + self._rules.warn_resolution,
+        )
+
+    async def _warn_of_resolution(self, session: AsyncSession) -> set[str]:
+        """A matter should be settled by now, or soon, be it the customer's turn or put aside."""
+        ids = list(await session.scalars(self._to_resolve(self._clock.now()).limit(AT_ONCE)))
+        for row in await session.scalars(select(Handoff).where(Handoff.conversation_id.in_(ids))):
+            self._ownership.handoffs.resolution_near(row)
+        return set(ids)
+
     async def _offer(self, session: AsyncSession) -> set[str]:
         """Ask people to take what waits."""
         now = self._clock.now()
@@ -196,9 +211,6 @@ class Routing:
                     update(DeskAgent).where(DeskAgent.account_id == chosen.id).values(offered_at=now)
                 )
         return changed
-
-
-OWED = (Place.WAITING, Place.ANSWER)
 
 
 def _snoozed(now: datetime) -> Select[str]:

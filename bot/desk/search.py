@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
 
-from sqlalchemy import Integer, String, bindparam, select, text
+from sqlalchemy import Integer, String, TextClause, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.desk.lists import Row, rows_of
@@ -23,13 +23,17 @@ from crm_bridge.orders import order_number
 WORDS = 8  # of a question that are looked for
 FOUND = 50  # dialogues of one page
 LINES = 200  # messages that are looked at for it
+WINDOW = 1_500_000  # messages that SQLite looks through at once: words that never meet take long to tell
+WINDOWS = 2  # of one page; the next page goes on
 SHORT = 4  # letters; what is as short is looked for as it is
 OF_CUSTOMER = 20  # dialogues of one customer
+BEGINNING = "9999-01-01T00:00:00+00:00~"  # of a list of lines: moment and id
 _WORD = re.compile(r"\w+")
 
 _SQLITE = """SELECT m.id, m.conversation_id, m.text, m.created_at, s.rowid AS place
 FROM message_search s JOIN message m ON m.rowid = s.rowid
-WHERE message_search MATCH :words AND s.rowid < :before ORDER BY s.rowid DESC LIMIT :limit"""
+WHERE message_search MATCH :words AND s.rowid < :before AND s.rowid >= :floor
+ORDER BY s.rowid DESC LIMIT :limit"""
 _POSTGRES = """SELECT m.id, m.conversation_id, m.text, m.created_at, 0 AS place FROM message m
 WHERE to_tsvector('russian', m.text) @@ to_tsquery('russian', :words)
 AND (m.created_at, m.id) < (:at, :id) ORDER BY m.created_at DESC, m.id DESC LIMIT :limit"""
@@ -63,7 +67,7 @@ async def search(session: AsyncSession, question: str, after: str | None = None)
     if not words:
         return Found([], None)
     hits = [] if after else await _of_customers(session, question, words)
-    lines = await _lines(session, words, after)
+    lines, looked_until = await _lines(session, words, after)
     newest: dict[str, tuple[str, datetime]] = {}
     last = None
     for line in lines:
@@ -77,7 +81,9 @@ async def search(session: AsyncSession, question: str, after: str | None = None)
         Hit(rows[id_], _around(said, words), at) for id_, (said, at) in newest.items() if id_ not in known
     ]
     more = last is not None and (len(newest) == FOUND or len(lines) == LINES)
-    return Found(hits, f"{last.place}~{last.created_at.isoformat()}~{last.id}" if more and last else None)
+    if more and last:
+        return Found(hits, f"{last.place}~{last.created_at.isoformat()}~{last.id}")
+    return Found(hits, f"{looked_until}~{BEGINNING}" if looked_until else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +95,30 @@ class _Line:
     place: int
 
 
-async def _lines(session: AsyncSession, words: Sequence[str], after: str | None) -> list[_Line]:
-    place, at, id_ = after.split("~", 2) if after else (str(2**62), "9999-01-01T00:00:00+00:00", "")
-    values: dict[str, object] = {"limit": LINES}
-    if on_sqlite(session):
-        query = text(_SQLITE)
-        values |= {"words": " ".join(f'"{_beginning(word)}"*' for word in words), "before": int(place)}
-    else:
+async def _lines(
+    session: AsyncSession, words: Sequence[str], after: str | None
+) -> tuple[list[_Line], int | None]:
+    """Lines with all the words, newest first; and where looking ended early, if it did."""
+    place, at, id_ = after.split("~", 2) if after else (str(2**62), *BEGINNING.split("~"))
+    if not on_sqlite(session):
         query = text(_POSTGRES).bindparams(bindparam("at", type_=UtcDateTime))
-        values |= {"words": " & ".join(f"{word}:*" for word in words)}
+        values: dict[str, object] = {"words": " & ".join(f"{word}:*" for word in words), "limit": LINES}
         values |= {"at": datetime.fromisoformat(at), "id": id_}
+        return await _read(session, query, values), None
+    newest = await session.scalar(text("SELECT max(rowid) FROM message")) or 0
+    before, lines = min(int(place), newest + 1), list[_Line]()
+    beginnings = " ".join(f'"{_beginning(word)}"*' for word in words)
+    for _ in range(WINDOWS):
+        values = {"words": beginnings, "limit": LINES - len(lines)}
+        values |= {"before": before, "floor": before - WINDOW}
+        lines += await _read(session, text(_SQLITE), values)
+        before -= WINDOW
+        if len(lines) == LINES or before <= 1:
+            break
+    return lines, before if before > 1 else None
+
+
+async def _read(session: AsyncSession, query: TextClause, values: dict[str, object]) -> list[_Line]:
     typed = query.columns(
         id=String, conversation_id=String, text=String, created_at=UtcDateTime, place=Integer
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sanic.response import HTTPResponse, raw
 
 from bot.engine import turn, wire
 from bot.engine.conversations import Conversations, process_wide
-from bot.engine.swap import Swap
+from bot.engine.swap import Candidate, Swap, described, in_share
 from bot.engine.turns import Turns
 from bot.engine.wire import EngineError
 
@@ -65,7 +65,7 @@ class ZabotaChannel(InputChannel):
         swap = Swap()
 
         def turns_of(app: Sanic) -> Turns:
-            return turns.setdefault(app.name, Turns(self._conversations, lambda: _processor(app)))
+            return turns.setdefault(app.name, Turns(self._conversations, lambda id_: _processors(app, id_)))
 
         async def answer_turn(request: Request) -> dict[str, Any]:
             self._verify(request)
@@ -76,16 +76,24 @@ class ZabotaChannel(InputChannel):
         async def answer_parse(request: Request) -> dict[str, Any]:
             self._verify(request)
             asked = wire.read_parse(request.body)
-            return {"nlu": await turn.parse(asked.text, asked.language, _processor(request.app))}
+            model = _candidate(request.app) if asked.candidate else _processor(request.app)
+            return {"nlu": await turn.parse(asked.text, asked.language, model)}
 
         async def answer_model(request: Request) -> dict[str, Any]:
             self._verify(request)
             path, sha256 = wire.read_model(request.body)
             return {"model": await swap.load(request.app, Path(path), sha256)}
 
+        async def answer_candidate(request: Request) -> dict[str, Any]:
+            self._verify(request)
+            asked = wire.read_candidate(request.body)
+            wanted = (Path(asked[0]), asked[1], asked[2]) if asked else None
+            return {"candidate": await swap.try_out(request.app, wanted)}
+
         async def answer_health(request: Request) -> dict[str, Any]:
             agent = getattr(request.app.ctx, "agent", None)
-            return {"model": agent.processor.model_filename if agent and agent.is_ready() else None}
+            model = agent.processor.model_filename if agent and agent.is_ready() else None
+            return {"model": model, "candidate": described(request.app)}
 
         async def end(app: Sanic, _: Any) -> None:
             if app.name in turns:
@@ -94,6 +102,7 @@ class ZabotaChannel(InputChannel):
         blueprint.add_route(_answering(answer_turn), "/turn", methods=["POST"], name="turn")
         blueprint.add_route(_answering(answer_parse), "/parse", methods=["POST"], name="parse")
         blueprint.add_route(_answering(answer_model), "/model", methods=["POST"], name="model")
+        blueprint.add_route(_answering(answer_candidate), "/candidate", methods=["POST"], name="candidate")
         blueprint.add_route(_answering(answer_health), "/health", methods=["GET"], name="health")
         blueprint.listener("before_server_stop")(end)
         return blueprint
@@ -115,6 +124,27 @@ def _processor(app: Sanic) -> MessageProcessor:
         raise EngineError(503, "no_model", "no model is loaded")
     processor: MessageProcessor = agent.processor
     return processor
+
+
+def _processors(app: Sanic, conversation_id: str) -> Sequence[MessageProcessor]:
+    """Who may answer a conversation, in this order."""
+    live, tried = _processor(app), _tried(app)
+    if tried is None or not in_share(conversation_id, tried.share):
+        return (live,)
+    return (tried.agent.processor, live)
+
+
+def _candidate(app: Sanic) -> MessageProcessor:
+    tried = _tried(app)
+    if tried is None:
+        raise EngineError(503, "no_model", "no candidate is loaded")
+    processor: MessageProcessor = tried.agent.processor
+    return processor
+
+
+def _tried(app: Sanic) -> Candidate | None:
+    tried: Candidate | None = app.ctx.candidate
+    return tried
 
 
 def _answering(handler: Handler) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:

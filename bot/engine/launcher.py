@@ -146,6 +146,7 @@ def _build(settings: Settings) -> Any:
         return agent
 
     app.ctx.load = load
+    app.ctx.candidate = None
     app.ctx.agent = load(settings.model)
     if not app.ctx.agent.is_ready():
         raise Refused(f"the model {settings.model.name} could not be loaded")

@@ -88,6 +88,7 @@ def describe_nlu(parsed: Mapping[str, Any]) -> dict[str, Any]:
         "ranking": [_intent(candidate) for candidate in ranking],
         "entities": entities,
         "language": parsed.get("language"),
+        "sentiment": (parsed.get("sentiment") or {}).get("score"),
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rasa.core.processor import MessageProcessor
@@ -28,12 +29,15 @@ class Turns:
 
     Args:
         conversations: where finished turns are recorded.
-        processor: gives the loaded model at the moment a turn starts; a swap applies to the next turn.
+        processors: gives the models for a conversation at the moment a turn starts, the live one last; a swap
+            applies to the next turn.
     """
 
-    def __init__(self, conversations: Conversations, processor: Callable[[], MessageProcessor]) -> None:
+    def __init__(
+        self, conversations: Conversations, processors: Callable[[str], Sequence[MessageProcessor]]
+    ) -> None:
         self._conversations = conversations
-        self._processor = processor
+        self._processors = processors
         self._pool = ConnectionPool()
         self._running: dict[tuple[str, str], asyncio.Task[Answer]] = {}
 
@@ -76,8 +80,22 @@ class Turns:
                 raise
 
     async def _compute(self, request: TurnRequest) -> Answer:
-        processor = self._processor()
+        """What a candidate cannot answer, the live model does: the customer is no guinea pig."""
+        *tried, live = self._processors(request.conversation_id)
         before = self._memory_before(request)
+        failed = None
+        for candidate in tried:
+            try:
+                return await self._answered(request, before, candidate, None)
+            except EngineError as error:
+                _log_failure(request, error)
+                failed = candidate.model_filename
+        return await self._answered(request, before, live, failed)
+
+    async def _answered(
+        self, request: TurnRequest, before: Any, processor: MessageProcessor, failed: str | None
+    ) -> Answer:
+        began = time.perf_counter()
         tracker = memory.restore(before, request.conversation_id, processor.domain)
         outcome = await run_turn(request, tracker, processor, self._pool)
         after = memory.dump(outcome.tracker, processor.domain)
@@ -87,6 +105,11 @@ class Turns:
             "nlu": outcome.nlu,
             "actions": outcome.actions,
             "memory": json.loads(after),
+            "model": {
+                "file": processor.model_filename,
+                "failed": failed,
+                "ms": round((time.perf_counter() - began) * 1000),
+            },
             "repeated": False,
         }
         self._remember(request, before, RecordedTurn(request.message_id, after, answer))

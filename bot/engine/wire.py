@@ -22,6 +22,7 @@ __all__ = [
     "TurnRequest",
     "bad_request",
     "check_signature",
+    "read_candidate",
     "read_model",
     "read_parse",
     "read_turn",
@@ -98,6 +99,7 @@ class ParseRequest:
 
     text: str
     language: str | None
+    candidate: bool = False  # asks the candidate model instead of the live one
 
 
 def signature(secret: str, body: bytes) -> str:
@@ -133,6 +135,24 @@ def read_model(body: bytes) -> tuple[str, str]:
     return asked["file"], asked["sha256"]
 
 
+def read_candidate(body: bytes) -> tuple[str, str, int] | None:
+    """Parse the body of `POST /candidate`: archive, SHA-256 and share in percent; None: there shall be none.
+
+    Raises:
+        EngineError: 400.
+    """
+    data = _object(body)
+    if not data:
+        return None
+    _no_others(data, {"file", "sha256", "share"})
+    file, sha256, share = data.get("file"), data.get("sha256"), data.get("share")
+    if not (isinstance(file, str) and file and isinstance(sha256, str) and sha256):
+        raise bad_request("file and sha256 must be texts")
+    if not isinstance(share, int) or isinstance(share, bool) or not 0 <= share <= 100:
+        raise bad_request("share must be a whole number from 0 to 100")
+    return file, sha256, share
+
+
 def read_turn(body: bytes) -> TurnRequest:
     """Parse the body of `POST /turn`.
 
@@ -164,8 +184,12 @@ def read_parse(body: bytes) -> ParseRequest:
         EngineError: 400 `bad_request` or 413 `too_large`.
     """
     data = _object(body)
-    _no_others(data, {"text", "language"})
-    return ParseRequest(text=_text(data.get("text")), language=_language(data.get("language")))
+    _no_others(data, {"text", "language", "candidate"})
+    return ParseRequest(
+        text=_text(data.get("text")),
+        language=_language(data.get("language")),
+        candidate=data.get("candidate") is True,
+    )
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from bot.gateway.marks import Marks
 from core import logs
 from core.clock import SystemClock
 from core.db import Database
-from core.process import die_with_parent
+from core.process import die_with_parent, make_loop
 from core.settings import Settings
 
 
@@ -46,7 +46,8 @@ def main() -> None:
     die_with_parent()
     settings = Settings()
     logs.set_up(settings.log_format, settings.log_level, settings.process_name)
-    asyncio.run(work(settings))
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        runner.run(work(settings))
 
 
 if __name__ == "__main__":

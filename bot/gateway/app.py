@@ -21,6 +21,8 @@ from bot.gateway.hearing import Hearing
 from bot.gateway.hub import Hub
 from bot.gateway.inbox import TURN, InboxDoor
 from bot.gateway.limits import Limits
+from bot.gateway.notices import RETRY as NOTICE_RETRY
+from bot.gateway.notices import NoticeSender
 from bot.gateway.outbox import OutboxShelf
 from bot.gateway.ownership import Ownership
 from bot.gateway.pacing import AccountPace
@@ -45,6 +47,7 @@ from crm_bridge.company.desk import read as read_desk
 from crm_bridge.consent import Consents
 from crm_bridge.identity import Identities
 from crm_bridge.models import Conversation, Owner
+from crm_bridge.notices import NOTICE, Notices
 
 ACCOUNT = "main"  # the web chat has one account: this installation
 BODY_LIMIT = 300 * 1024
@@ -63,6 +66,7 @@ class Gateway:
         self.bell = Bell(db)
         self.hub = Hub(self.bell)
         self.channels = Channels()
+        self._paces: dict[str, AccountPace] = {}
         self.policy = ChannelPolicy.of(read_channels(ROOT / "data/company.yml"))
         self.media = MediaStore(settings.media_url, settings.var / "media")
         self.attachments = Attachments(db, clock, self.media)
@@ -134,18 +138,40 @@ class Gateway:
             ]
         if "delivery" in self.settings.roles:
             workers += [self.delivery_worker(channel, chance) for channel in self.channels.all()]
+            workers += [] if self.settings.demo else [self.notice_worker(chance)]
         return workers
+
+    def notice_worker(self, chance: random.Random) -> Worker:
+        """One-time codes; the demo shows them on a page instead."""
+        sender = NoticeSender(
+            db=self.db,
+            clock=self.clock,
+            notices=Notices(self.db, self.clock),
+            channels=self.channels,
+            policy=self.policy,
+            pace=self._pace,
+            language=self.settings.default_language,
+        )
+        handler = Handler(sender.run, NOTICE_RETRY, sender.give_up)
+        return Worker(
+            f"{self.settings.process_name}-notices", self.queue, {NOTICE: handler}, self.clock, chance
+        )
+
+    def _pace(self, channel: Channel) -> AccountPace:
+        """One for the account, whoever sends by it: what this process has under way is counted there."""
+        key = f"{channel.name}:{channel.account}"
+        if key not in self._paces:
+            self._paces[key] = AccountPace(self.db, self.clock, key, channel.capabilities.account_rate)
+        return self._paces[key]
 
     def delivery_worker(self, channel: Channel, chance: random.Random) -> Worker:
         """Each account has a worker of its own: a slow provider holds up nobody else's customers."""
         kind = kind_of(channel.name, channel.account)
-        pace = AccountPace(
-            self.db, self.clock, f"{channel.name}:{channel.account}", channel.capabilities.account_rate
-        )
+        pace = self._pace(channel)
         delivery = Delivery(
             clock=self.clock,
             channel=channel,
-            ledger=Ledger(self.db, self.clock, channel, self.policy),
+            ledger=Ledger(self.db, self.clock, channel, self.policy, self.queue),
             pace=pace,
             failover=self.failover,
             media=self.media,

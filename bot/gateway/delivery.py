@@ -30,7 +30,7 @@ from bot.gateway.sending import REPEATS, UNREACHABLE, Closed, Halt, HeldFile, Le
 from bot.gateway.tables import LineState
 from core import logs
 from core.clock import Clock
-from core.jobs import Job, RetryAfter, RetryPolicy
+from core.jobs import Finished, Job, RetryAfter, RetryPolicy
 from core.media import MediaStore
 from core.texts import Texts
 from crm_bridge.models import Author, Message, MessageState
@@ -81,7 +81,7 @@ class Delivery:
                 await self._halted(found)
                 return
             self._hub.publish(found.conversation_id)
-            await self._send(found)
+            await self._send(found, job)
 
     async def give_up(self, job: Job) -> None:
         """It was tried long enough: another way, or people."""
@@ -108,7 +108,7 @@ class Delivery:
             log.info("line not sent", line=line.outbox_id, why=halt.closed)
         self._hub.publish(line.conversation_id)
 
-    async def _send(self, line: Line) -> None:
+    async def _send(self, line: Line, job: Job) -> None:
         try:
             sent = await self._channel.send(await self._outgoing(line))
         except RateLimited as limit:
@@ -126,16 +126,17 @@ class Delivery:
             log.exception("a channel failed", channel=self._channel.name, error=type(error).__name__)
             await self._in_doubt(line)
         else:
-            await self._went_out(line, sent)
+            await self._went_out(line, job, sent)
         finally:
             self._hub.publish(line.conversation_id)
 
-    async def _went_out(self, line: Line, sent: Sent) -> None:
+    async def _went_out(self, line: Line, job: Job, sent: Sent) -> None:
         part = line.part + 1
-        state = LineState.SENT if part >= sent.parts else LineState.READY
-        await self._ledger.close(Outcome(line, state, sent.ref, part, line.repeats))
-        if state is LineState.READY:
+        if part < sent.parts:
+            await self._ledger.close(Outcome(line, LineState.READY, sent.ref, part, line.repeats))
             raise RetryAfter(timedelta(0), keep_place=True)  # each part at the pace of the chat
+        await self._ledger.close(Outcome(line, LineState.SENT, sent.ref, part, line.repeats, job=job))
+        raise Finished
 
     async def _slow_down(self, line: Line, limit: RateLimited) -> None:
         until = self._clock.now() + limit.retry_after

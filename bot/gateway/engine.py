@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -53,6 +53,16 @@ class TurnAnswer:
     actions: list[str]
     memory: dict[str, Any]
     repeated: bool
+    model: dict[str, Any] = field(default_factory=dict)  # {"file", "failed": candidate that could not, "ms"}
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What one engine answers with."""
+
+    model: str
+    candidate: str | None  # tried beside it
+    share: int  # of all conversations that the candidate answers, in percent
 
 
 class EngineClient:
@@ -88,7 +98,23 @@ class EngineClient:
             actions=answer["actions"],
             memory=answer["memory"],
             repeated=answer["repeated"],
+            model=answer.get("model") or {},
         )
+
+    async def parse(self, text: str, language: str | None, *, candidate: bool) -> dict[str, Any]:
+        """What a model understands of a text, outside of any conversation; any engine is asked.
+
+        Raises:
+            EngineAway, EngineRefused.
+        """
+        body = {"text": text, "language": language, "candidate": candidate}
+        for engine in self.of(text):
+            try:
+                answer: dict[str, Any] = (await self._ask(engine, body, "parse"))["nlu"]
+                return answer
+            except aiohttp.ClientConnectorError:
+                self._not_there(engine)
+        raise EngineAway("no engine can be reached")
 
     async def model(self) -> str | None:
         """The file name of the model in use, or None: no engine, or no model."""
@@ -102,14 +128,17 @@ class EngineClient:
                 continue
         return None
 
-    async def models(self) -> dict[str, str | None]:
-        """The file name of the model of every engine; None where none answers."""
-        found: dict[str, str | None] = dict.fromkeys(self._engines)
+    async def serving(self) -> dict[str, Serving | None]:
+        """What every engine serves; None where none answers."""
+        found: dict[str, Serving | None] = dict.fromkeys(self._engines)
         for engine in self._engines:
             with contextlib.suppress(aiohttp.ClientError, TimeoutError, ValueError):
                 timeout = aiohttp.ClientTimeout(total=2)
                 async with self._http.get(f"{engine}/health", timeout=timeout) as response:
-                    found[engine] = (await response.json()).get("model")
+                    said = await response.json()
+                if said.get("model"):
+                    tried = said.get("candidate") or {}
+                    found[engine] = Serving(said["model"], tried.get("file"), tried.get("share", 0))
         return found
 
     async def load(self, engine: str, archive: str, sha256: str) -> None:
@@ -119,6 +148,15 @@ class EngineClient:
             EngineAway, EngineRefused: the old model stays.
         """
         await self._ask(engine, {"file": archive, "sha256": sha256}, "model")
+
+    async def try_out(self, engine: str, candidate: tuple[str, str, int] | None) -> None:
+        """Have one engine hold this candidate beside its model: archive, SHA-256, share; None: none.
+
+        Raises:
+            EngineAway, EngineRefused: nothing has changed.
+        """
+        named = dict(zip(("file", "sha256", "share"), candidate, strict=True)) if candidate else {}
+        await self._ask(engine, named, "candidate")
 
     def of(self, conversation_id: str) -> list[str]:
         """The engines in the order in which a conversation goes to them; those that are away at the end."""

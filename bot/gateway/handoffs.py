@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, ForeignKey, Index, String, select, update
+from sqlalchemy import ColumnElement, CursorResult, ForeignKey, Index, String, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -38,6 +38,10 @@ class Place(StrEnum):
     DONE = "done"  # the bot's again
 
 
+OWED = (Place.WAITING, Place.ANSWER)  # an answer
+OPEN = (Place.WAITING, Place.ANSWER, Place.CUSTOMER, Place.SNOOZED)  # the matter is not settled
+
+
 class PromiseKind(StrEnum):
     """What a customer is promised."""
 
@@ -56,6 +60,7 @@ class Handoff(Base):
         Index("ix_handoff_offered", "offered_to", "place"),
         Index("ix_handoff_updated", "updated_at"),
         Index("ix_handoff_queued", "queued_at"),
+        Index("ix_handoff_resolve", "place", "resolve_warned_at", "resolve_by"),
     )
 
     conversation_id: Mapped[str] = mapped_column(
@@ -77,12 +82,21 @@ class Handoff(Base):
     due_at: Mapped[datetime | None]  # by when
     first_answer_at: Mapped[datetime | None]
     resolve_by: Mapped[datetime]
+    resolve_warned_at: Mapped[datetime | None]
     warned_at: Mapped[datetime | None]
     escalated_at: Mapped[datetime | None]
     snoozed_until: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     rank_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+def overdue(now: datetime) -> ColumnElement[bool]:
+    """Where a promise is broken and not kept yet: an answer's, or that the matter is settled."""
+    return or_(
+        and_(Handoff.place.in_(OWED), Handoff.due_at < now),
+        and_(Handoff.place.in_(OPEN), Handoff.resolve_by < now),
+    )
 
 
 class Promise(Base):
@@ -254,7 +268,7 @@ class Handoffs:
         same = bool(old and old.closed_at and now - old.closed_at <= self.rules.reopen_within)
         row.last_agent_id = row.last_agent_id if same else None
         row.agent_id = row.asked_at = row.due_at = row.first_answer_at = row.closed_at = None
-        row.warned_at = row.escalated_at = None
+        row.warned_at = row.escalated_at = row.resolve_warned_at = None
         row.team = self.rules.team_for(topic, found.language, found.channel)
         row.topic, row.sentiment = topic, sentiment
         row.vip, row.urgent, row.missed = bool(found.vip), found.urgent, False
@@ -280,6 +294,14 @@ class Handoffs:
             upset = row.sentiment is not None and row.sentiment <= UPSET
             ahead = URGENT_AHEAD * row.urgent + rules.vip_ahead * row.vip + rules.upset_ahead * upset
             row.rank_at = row.due_at - ahead
+        if row.resolve_warned_at and row.place in OPEN:
+            row.rank_at = min(row.rank_at, row.resolve_by)
+
+    def resolution_near(self, row: Handoff) -> None:
+        """The matter is to be settled soon, or should have been: it comes forward in the lists."""
+        now = self._clock.now()
+        row.resolve_warned_at = now
+        self._rank(row, now)
 
     def _keep(
         self,

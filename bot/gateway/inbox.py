@@ -68,11 +68,15 @@ class InboxDoor:
         Raises:
             StaleButton: the press names no button that may still be pressed in `conversation_id`.
         """
-        if isinstance(event.content, ButtonPress) and await self._known(event):
+        if not isinstance(event.content, ButtonPress):
+            return await self.accept_all([event]) == 1
+        if await self._known(event):
             return False  # its button is used up, and that must not refuse the repeat
         try:
             async with self._db.write() as session:
-                await self._store(session, event, conversation_id)
+                await self._use(session, event.content.press_id, conversation_id)
+                stored = insert(Inbox).values(self._values(event)).returning(Inbox.id)
+                await self._enqueue(session, event, await session.scalar(stored))
         except IntegrityError:
             if await self._known(event):
                 return False
@@ -89,12 +93,6 @@ class InboxDoor:
                 )
             )
         return found is not None
-
-    async def _store(self, session: AsyncSession, event: Inbound, conversation_id: str | None) -> None:
-        if isinstance(event.content, ButtonPress):
-            await self._use(session, event.content.press_id, conversation_id)
-        inbox_id = await session.scalar(insert(Inbox).values(self._values(event)).returning(Inbox.id))
-        await self._enqueue(session, event, inbox_id)
 
     def _values(self, event: Inbound) -> dict[str, Any]:
         return {

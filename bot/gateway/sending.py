@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, Table, bindparam, insert, or_, select, update
+from sqlalchemy import Select, Table, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -21,9 +21,10 @@ from bot.gateway.policy import ChannelPolicy, Use
 from bot.gateway.tables import Attachment, LineState, Outbox, Sending
 from core.batching import Batch
 from core.clock import Clock
-from core.db import Database, UtcDateTime
-from core.jobs import JobQueue
+from core.db import Database, on_sqlite
+from core.jobs import ClaimableQueue, Job, JobQueue
 from core.jobs.port import PROACTIVE
+from core.many import InsertMany, UpdateMany, one_of
 from crm_bridge.consent import may_send
 from crm_bridge.models import Author, Conversation, Identity, Message, MessageState, Purpose
 
@@ -114,15 +115,24 @@ class Outcome:
     repeats: int = 0
     failure: str | None = None
     chat_silent_until: datetime | None = None
+    job: Job | None = None  # finished along with it
 
 
 class Ledger:
     """Opens and closes lines of one channel account."""
 
     def __init__(
-        self, db: Database, clock: Clock, channel: Channel, policy: ChannelPolicy, *, batch: int = 200
+        self,
+        db: Database,
+        clock: Clock,
+        channel: Channel,
+        policy: ChannelPolicy,
+        queue: ClaimableQueue,
+        *,
+        batch: int = 200,
     ) -> None:
         self._db = db
+        self._queue = queue
         self._clock = clock
         self._channel = channel
         self._can = channel.capabilities
@@ -142,7 +152,8 @@ class Ledger:
     async def _open(self, ids: Sequence[int]) -> Sequence[Line | Halt]:
         now = self._clock.now()
         async with self._db.write() as session:
-            rows = {row.Outbox.id: row for row in await session.execute(_FOUND, {"ids": list(ids)})}
+            found = await session.execute(_FOUND[self._db.is_sqlite], {"ids": list(ids)})
+            rows = {row.Outbox.id: row for row in found}
             files = await _files(session, [row.Outbox.message_id for row in rows.values()])
             answers: list[Line | Halt] = []
             writes = _Writes()
@@ -215,8 +226,11 @@ class Ledger:
         writes = _Writes()
         for outcome in outcomes:
             writes.outcome(outcome, self._channel, now, self._chat)
+        finished = [outcome.job for outcome in outcomes if outcome.job]
         async with self._db.write() as session:
             await writes.run(session)
+            if finished:
+                await self._queue.finish_with(session, finished)
         return [None] * len(outcomes)
 
 
@@ -228,38 +242,38 @@ class _Writes:
     messages: list[dict[str, Any]] = field(default_factory=list)
     places: list[dict[str, Any]] = field(default_factory=list)  # of messages in their conversations
     sequences: dict[str, int] = field(default_factory=dict)  # last_seq by conversation
-    chats: list[dict[str, Any]] = field(default_factory=list)
+    chats: dict[int, datetime] = field(default_factory=dict)  # free_at by identity
     sendings: list[dict[str, Any]] = field(default_factory=list)
 
     def start(self, row: Any, part: int, repeats: int, free_at: datetime | None, now: datetime) -> None:
         outbox: Outbox = row.Outbox
         self._line(outbox.id, LineState.SENDING, part, repeats, None, None)
         if free_at:
-            self.chats.append({"of": outbox.identity_id, "free": free_at})
+            self.chats[outbox.identity_id] = free_at
         if row.seq is None:  # its place in the conversation: from now on the customer may see it
             seq = self.sequences.get(outbox.conversation_id, row.last_seq) + 1
             self.sequences[outbox.conversation_id] = seq
-            self.places.append({"of": outbox.message_id, "place": seq, "at": now})
+            self.places.append({"id": outbox.message_id, "seq": seq, "sent_at": now})
 
     def end(self, row: Any, halt: Halt, now: datetime) -> None:
         """It does not go out at all."""
         outbox: Outbox = row.Outbox
         state = LineState(halt.closed)
         self._line(outbox.id, state, outbox.part, outbox.repeats, halt.why or None, now)
-        self.messages.append({"of": outbox.message_id, "new_state": MessageState(state)})
+        self.messages.append({"id": outbox.message_id, "state": MessageState(state)})
 
     def outcome(self, outcome: Outcome, channel: Channel, now: datetime, chat: ChatPace | None) -> None:
         line, state = outcome.line, outcome.state
         done = None if state in (LineState.READY, LineState.SENDING) else now
         self._line(line.outbox_id, state, outcome.part, outcome.repeats, outcome.failure, done)
         if done:
-            self.messages.append({"of": line.message_id, "new_state": MessageState(state)})
+            self.messages.append({"id": line.message_id, "state": MessageState(state)})
         if until := outcome.chat_silent_until:
             kept = chat.silent_until(until) if chat else until
-            self.chats.append({"of": line.identity_id, "free": kept})
+            self.chats[line.identity_id] = kept
         elif line.chat_free_at and line.opened_at:
             # It reached the provider somewhere between then and now; to be sure, now.
-            self.chats.append({"of": line.identity_id, "free": line.chat_free_at + (now - line.opened_at)})
+            self.chats[line.identity_id] = line.chat_free_at + (now - line.opened_at)
         if outcome.ref is not None:
             self.sendings.append(
                 {
@@ -276,21 +290,18 @@ class _Writes:
     def _line(
         self, id_: int, state: LineState, part: int, repeats: int, why: str | None, done: datetime | None
     ) -> None:
-        values = {"new_state": state, "next": part, "again": repeats, "why": why, "done": done}
-        self.lines.append({"of": id_} | values)
+        values = {"state": state, "part": part, "repeats": repeats, "failure": why, "done_at": done}
+        self.lines.append({"id": id_} | values)
 
     async def run(self, session: AsyncSession) -> None:
-        work = (
-            (_LINE, self.lines),
-            (_MESSAGE, self.messages),
-            (_PLACE, self.places),
-            (_SEQUENCE, [{"of": id_, "last": seq} for id_, seq in self.sequences.items()]),
-            (_CHAT, self.chats),
-            (_SENDING, self.sendings),
-        )
-        for statement, rows in work:
-            if rows:
-                await session.execute(statement, rows)
+        await _LINES.run(session, self.lines)
+        await _MESSAGES.run(session, self.messages)
+        await _PLACES.run(session, self.places)
+        sequences = [{"id": id_, "last_seq": seq} for id_, seq in self.sequences.items()]
+        await _SEQUENCES.run(session, sequences)
+        chats = [{"id": id_, "free_at": free_at} for id_, free_at in self.chats.items()]
+        await _CHATS.run(session, chats)
+        await _SENDINGS.run(session, self.sendings)
 
 
 def _table(model: Any) -> Table:
@@ -298,43 +309,25 @@ def _table(model: Any) -> Table:
     return table
 
 
-_OUTBOX, _MESSAGES = _table(Outbox), _table(Message)
-_CONVERSATIONS, _IDENTITIES = _table(Conversation), _table(Identity)
-_OF: BindParameter[Any] = bindparam("of")
+_OUTBOX, _MESSAGE, _SENDING = _table(Outbox), _table(Message), _table(Sending)
+_CONVERSATION, _IDENTITY = _table(Conversation), _table(Identity)
 _FINAL = frozenset({Closed.DROPPED, Closed.FAILED, Closed.UNCERTAIN})
-_LINE = (
-    update(_OUTBOX)
+_LINES = UpdateMany(
+    _OUTBOX.c.id,
+    [_OUTBOX.c[name] for name in ("state", "part", "repeats", "failure", "done_at")],
     # What a receipt said meanwhile stands. An IN could not be executed for many rows at once.
-    .where(
-        _OUTBOX.c.id == _OF,
-        or_(_OUTBOX.c.state == LineState.READY, _OUTBOX.c.state == LineState.SENDING),
-    )
-    .values(
-        state=bindparam("new_state"),
-        part=bindparam("next"),
-        repeats=bindparam("again"),
-        failure=bindparam("why"),
-        done_at=bindparam("done", type_=UtcDateTime()),
-    )
+    or_(_OUTBOX.c.state == LineState.READY, _OUTBOX.c.state == LineState.SENDING),
 )
-_MESSAGE = (
-    update(_MESSAGES)
-    .where(_MESSAGES.c.id == _OF, _MESSAGES.c.state == MessageState.PENDING)
-    .values(state=bindparam("new_state"))
+_MESSAGES = UpdateMany(_MESSAGE.c.id, [_MESSAGE.c.state], _MESSAGE.c.state == MessageState.PENDING)
+_PLACES = UpdateMany(_MESSAGE.c.id, [_MESSAGE.c.seq, _MESSAGE.c.sent_at])
+_SEQUENCES = UpdateMany(_CONVERSATION.c.id, [_CONVERSATION.c.last_seq])
+_CHATS = UpdateMany(_IDENTITY.c.id, [_IDENTITY.c.free_at])
+_SENDINGS = InsertMany(
+    [_SENDING.c[name] for name in ("outbox_id", "part", "channel", "account", "ref", "state", "sent_at")]
 )
-_PLACE = (
-    update(_MESSAGES)
-    .where(_MESSAGES.c.id == _OF)
-    .values(seq=bindparam("place"), sent_at=bindparam("at", type_=UtcDateTime()))
-)
-_SEQUENCE = update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == _OF).values(last_seq=bindparam("last"))
-_CHAT = (
-    update(_IDENTITIES).where(_IDENTITIES.c.id == _OF).values(free_at=bindparam("free", type_=UtcDateTime()))
-)
-_SENDING = insert(_table(Sending))
 
 
-def _found() -> Select[Any]:
+def _found(*, sqlite: bool) -> Select[Any]:
     """Everything about lines, the rows of their conversations held until the end of the transaction."""
     asked, last = aliased(Message), aliased(Message)
     newest = (
@@ -375,32 +368,36 @@ def _found() -> Select[Any]:
         .join(Identity, Identity.id == Outbox.identity_id)
         .outerjoin(asked, asked.id == Message.reply_to)
         .outerjoin(heard, heard.id == newest)
-        .where(Outbox.id.in_(bindparam("ids", expanding=True)))
+        .where(one_of(_OUTBOX.c.id, "ids", sqlite=sqlite))
         .order_by(Conversation.id)  # everybody takes hold of them in the same order
         .with_for_update(of=Conversation)
     )
 
 
-_FOUND = _found()
+_FOUND = {sqlite: _found(sqlite=sqlite) for sqlite in (True, False)}
 
 
 async def line_of(session: AsyncSession, row: Outbox) -> Line:
     """A line as it would be sent."""
-    found = (await session.execute(_FOUND, {"ids": [row.id]})).one()
+    found = (await session.execute(_FOUND[on_sqlite(session)], {"ids": [row.id]})).one()
     files = await _files(session, [row.message_id])
     return _line(found, files.get(row.message_id, ()))
 
 
 async def _files(session: AsyncSession, messages: list[str]) -> dict[str, tuple[HeldFile, ...]]:
-    query = (
-        select(Attachment.message_id, Attachment.sha256, Attachment.kind, Attachment.name)
-        .where(Attachment.message_id.in_(messages))
-        .order_by(Attachment.created_at, Attachment.id)
-    )
+    query = _FILES[on_sqlite(session)]
     found: dict[str, tuple[HeldFile, ...]] = {}
-    for message_id, sha256, kind, name in await session.execute(query):
+    for message_id, sha256, kind, name in await session.execute(query, {"messages": messages}):
         found[message_id] = (*found.get(message_id, ()), HeldFile(sha256, FileKind(kind), name))
     return found
+
+
+_FILES = {
+    sqlite: select(Attachment.message_id, Attachment.sha256, Attachment.kind, Attachment.name)
+    .where(one_of(_table(Attachment).c.message_id, "messages", sqlite=sqlite))
+    .order_by(Attachment.created_at, Attachment.id)
+    for sqlite in (True, False)
+}
 
 
 def _line(row: Any, files: tuple[HeldFile, ...]) -> Line:

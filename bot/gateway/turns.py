@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 import structlog
-from sqlalchemy import CursorResult, bindparam, select, update
+from sqlalchemy import BigInteger, CursorResult, String, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from bot.channels.inbound import Files, content_of
 from bot.gateway.conversations import Conversations
@@ -37,6 +38,8 @@ log = logs.get("turn")
 # waited for long enough.
 FILES_PATIENCE, FILES_LOOKED_FOR = timedelta(seconds=10), timedelta(milliseconds=100)
 
+OTHER_TURN_LOOKED_FOR = timedelta(milliseconds=50)
+
 # An engine that was killed is back within ten seconds; a customer should not wait longer than a minute.
 RETRY = RetryPolicy(attempts=14, first=timedelta(milliseconds=200), longest=timedelta(seconds=6))
 
@@ -56,6 +59,7 @@ class Opened:
     memory: dict[str, Any] | None
     heard: Heard
     received_at: datetime
+    must_wait: bool = False  # a turn of another account of this customer is not committed yet
 
     @property
     def asks(self) -> bool:
@@ -105,6 +109,8 @@ class Turns:
         self._hub.publish(opened.conversation_id)
         if not opened.asks:
             return
+        if opened.must_wait:  # else both would follow the same turn, and the engine forget one of them
+            raise RetryAfter(OTHER_TURN_LOOKED_FOR, keep_place=True)
         if on_their_way(opened.heard.details) and self._clock.now() - opened.received_at < FILES_PATIENCE:
             raise RetryAfter(FILES_LOOKED_FOR, keep_place=True)
         self._hub.typing(opened.conversation_id, Author.ASSISTANT)
@@ -178,6 +184,8 @@ class Turns:
             )
             if not opened.asks:
                 await self._serve_here(session, inbox_id, opened)
+            elif identity.customer_id is not None:  # only then may another account be in the conversation
+                return replace(opened, must_wait=await _another_before(session, opened))
             return opened
 
     async def _write_down(
@@ -238,6 +246,7 @@ class Turns:
 
     async def _answer(self, session: AsyncSession, opened: Opened, answer: TurnAnswer) -> None:
         await _remember(session, opened, answer, self._clock)
+        await _note_understanding(session, opened.message_id, answer)  # the desk reads the matter from it
         epoch = opened.epoch
         if handoffs := _handoffs(answer):
             urgent = any(each.get("urgent") for each in handoffs)
@@ -250,7 +259,6 @@ class Turns:
             epoch=epoch,
             reply_to=opened.message_id,
         )
-        await _note_understanding(session, opened.message_id, answer)
 
     async def _hand_off(
         self, session: AsyncSession, conversation_id: str, epoch: int, *, urgent: bool = False
@@ -313,6 +321,20 @@ async def _processed(session: AsyncSession, inbox_id: int, outcome: str, clock: 
     return cast("CursorResult[Any]", marked).rowcount == 1
 
 
+async def _another_before(session: AsyncSession, opened: Opened) -> bool:
+    """Whether what the customer wrote earlier, from another account, is not answered yet.
+
+    Messages of one account are served one after another anyway: their jobs are of one partition.
+    """
+    asked = {"of": opened.conversation_id, "account": opened.identity_id, "mine": opened.message_id}
+    earlier = (await session.scalars(_FROM_OTHERS, asked)).all()
+    numbers = [int(id_[1:]) for id_ in earlier if id_[1:].isdecimal()]
+    if not numbers:
+        return False
+    unserved = select(Inbox.id).where(Inbox.id.in_(numbers), Inbox.processed_at.is_(None)).limit(1)
+    return await session.scalar(unserved) is not None
+
+
 async def _remember(session: AsyncSession, opened: Opened, answer: TurnAnswer, clock: Clock) -> None:
     """Keep the engine's memory; only under the epoch and after the turn that were seen."""
     kept = await session.execute(
@@ -334,16 +356,34 @@ async def _note_understanding(session: AsyncSession, message_id: str, answer: Tu
     kept = select(Message.details).where(Message.id == message_id).with_for_update()
     details = await session.scalar(kept) or {}
     understood = {key: answer.nlu.get(key) for key in ("intent", "ranking", "language")}
+    if (sounds := answer.nlu.get("sentiment")) is not None:  # -1 angry to 1 delighted
+        understood["sentiment"] = sounds
     people = [one["value"] for one in answer.nlu.get("entities") or () if one.get("entity") == "person"]
     understood |= {"people": people} if people else {}  # the training inbox leaves names out
+    noted = {"nlu": understood, "actions": answer.actions}
+    if answer.model:  # which model it was, and how it did: the studio's guard compares models by this
+        noted["model"] = answer.model | {"handoff": bool(_handoffs(answer))}
     await session.execute(
         update(Message)
         .where(Message.id == message_id)
-        .values(details=details | {"nlu": understood, "actions": answer.actions})
+        .values(details=details | noted)
         .execution_options(synchronize_session=False)
     )
 
 
+_MINE = aliased(Message)
+_OWN_PLACE = select(_MINE.seq).where(_MINE.id == bindparam("mine", type_=String()))
+_FROM_OTHERS = (
+    select(Message.id)
+    .where(
+        Message.conversation_id == bindparam("of", type_=String()),
+        Message.author == Author.CUSTOMER,
+        Message.identity_id != bindparam("account", type_=BigInteger()),
+        Message.seq < _OWN_PLACE.scalar_subquery(),
+    )
+    .order_by(Message.created_at.desc())
+    .limit(3)
+)
 _PROCESSED = (
     update(Inbox)
     .where(Inbox.id == bindparam("inbox"), Inbox.processed_at.is_(None))

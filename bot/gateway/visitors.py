@@ -3,14 +3,14 @@
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import String, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.channels.webchat import CHANNEL, sender_of
 from bot.gateway.conversations import Conversations, conversation_of
 from core.db import Database
 from crm_bridge.identity import Identities, check_user_hash
-from crm_bridge.models import Customer, Identity, Proof
+from crm_bridge.models import Conversation, Customer, Identity, Message, Proof
 
 
 @dataclass(frozen=True)
@@ -79,17 +79,13 @@ class Visitors:
             return None
         sender = sender_of(visitor)
         async with self._db.read() as session:
-            identity_id = await session.scalar(
-                select(Identity.id).where(
-                    Identity.channel == CHANNEL,
-                    Identity.account == self.account,
-                    Identity.external_id == sender,
-                )
-            )
-            found = await conversation_of(session, identity_id, CHANNEL) if identity_id else None
-        if identity_id is None or found is None:
-            return None
-        return Visitor(sender, identity_id, found.id, found.language)
+            known = (await session.execute(_KNOWN, {"account": self.account, "sender": sender})).first()
+            if known is None:
+                return None
+            if known.shown is not None:
+                return Visitor(sender, known.id, known.shown, known.language)
+            found = await conversation_of(session, known.id, CHANNEL)  # nothing was said yet
+        return Visitor(sender, known.id, found.id, found.language) if found else None
 
     async def _belongs_to_another(self, session: AsyncSession, visitor: str, signed: str | None) -> bool:
         known = (
@@ -108,3 +104,25 @@ class Visitors:
         if signed:
             return bool(known.external_ref != signed)
         return bool(known.method is Proof.SIGNED_USER)
+
+
+# The conversation of a visitor as `conversation_of` finds it, without its memory, which is long: this is
+# asked for every line that a customer writes.
+_KNOWN = (
+    select(Identity.id, Conversation.id.label("shown"), Conversation.language)
+    .outerjoin(
+        Conversation,
+        Conversation.id
+        == select(Message.conversation_id)
+        .where(Message.identity_id == Identity.id)
+        .order_by(Message.created_at.desc())
+        .limit(1)
+        .correlate(Identity)
+        .scalar_subquery(),
+    )
+    .where(
+        Identity.channel == CHANNEL,
+        Identity.account == bindparam("account", type_=String()),
+        Identity.external_id == bindparam("sender", type_=String()),
+    )
+)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.proactive.rules import FOLDER, BadRule, Rule, known_intents, parse_rule, rule_files
@@ -137,6 +137,12 @@ class RuleBook:
         rows = await session.scalars(select(RuleRow).where(RuleRow.state == RuleState.LIVE))
         found = [kept.rule for kept in map(_kept, rows) if kept.rule is not None]
         return sorted(found, key=lambda rule: (rule.priority, rule.name))
+
+    async def newest(self, session: AsyncSession) -> datetime | None:
+        """When the newest of the rules that work began to."""
+        return await session.scalar(
+            select(func.max(RuleRow.changed_at)).where(RuleRow.state == RuleState.LIVE)
+        )
 
     async def changes(self, session: AsyncSession, name: str) -> list[RuleChange]:
         """Who changed a rule, the newest first."""

@@ -19,14 +19,16 @@ from bot.proactive.policy import Allows, Decision, Facts, decide, spread_over
 from bot.proactive.rules import Limits, Rule
 from bot.proactive.signals.all import predictors
 from bot.proactive.signals.background import background
-from bot.proactive.signals.base import Predictor, Question, Range, Signal
+from bot.proactive.signals.base import Chosen, Predictor, Question, Range, Signal
 from bot.proactive.tables import DecisionRow, SignalRow, Verdict
 from core.db import Database, UtcDateTime, on_sqlite
 from crm_bridge.models import ContactPoint, Identity
 
 UNREACHED = ("no_address", "window_closed")  # looked at again when the customer can be reached
 WRITTEN = 400  # rows in one statement, and two statements in one transaction
+ASKED = 2000  # customers in one question
 NO_TIME = timedelta(0)
+OVERLAP = timedelta(minutes=5)  # of what time brought: clocks of processes may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ class Counted:
         )
         self.decided[name] = self.decided.get(name, 0) + 1
 
+    def merge(self, other: "Counted") -> None:
+        self.signals += other.signals
+        for name, count in other.decided.items():
+            self.decided[name] = self.decided.get(name, 0) + count
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -76,26 +83,66 @@ async def world_of(
 
 
 async def run_range(db: Database, world: World, customers: Range, now: datetime) -> Counted:
-    """Find, decide and store for the customers of a range."""
+    """Find, decide and store for all customers of a range."""
     counted = Counted()
-    for question in questions(world.rules, customers, now):
-        kind, asked = question
-        async with db.read() as session:
-            found = await world.predictors[kind].signals(session, asked)
-        counted.signals += len(found)
-        await store_signals(db, found, now)
+    await _find(db, world, questions(world.rules, customers, now), now, counted)
     async with db.read() as session:
         cases = await _open_cases(session, world.rules, customers, now)
-        ids = {case.signal.customer_id for case in cases}
+    await _decide(db, world, cases, now, counted)
+    return counted
+
+
+async def run_changed(
+    db: Database, world: World, customers: Range, changed: Sequence[int], since: datetime, now: datetime
+) -> Counted:
+    """The same for what is new in a range since it was looked at, with the same rules, models and day.
+
+    Args:
+        changed: customers whose data changed; they are asked about in full.
+    """
+    counted = Counted()
+    some = [Chosen(tuple(changed[start : start + ASKED])) for start in range(0, len(changed), ASKED)]
+    found_after, since = min(since, now - timedelta(microseconds=1)), since - OVERLAP
+    for chosen in some:
+        await _find(db, world, questions(world.rules, chosen, now), now, counted)
+    await _find(db, world, questions(world.rules, customers, now, since), now, counted)
+    cases: dict[tuple[str, int], Case] = {}
+    async with db.read() as session:
+        found = [
+            *(await _new_cases(session, world.rules, customers, now, SignalRow.found_at > found_after)),
+            *(await _looked_at_again(session, world.rules, customers, now)),
+        ]
+        for chosen in some:
+            found += await _new_cases(session, world.rules, chosen, now)
+    for case in found:
+        cases[case.rule.name, case.signal_id] = case
+    await _decide(db, world, list(cases.values()), now, counted)
+    return counted
+
+
+async def _find(
+    db: Database, world: World, asked: Sequence[tuple[str, Question]], now: datetime, counted: Counted
+) -> None:
+    for kind, question in asked:
+        async with db.read() as session:
+            found = await world.predictors[kind].signals(session, question)
+        counted.signals += len(found)
+        await store_signals(db, found, now)
+
+
+async def _decide(db: Database, world: World, cases: Sequence[Case], now: datetime, counted: Counted) -> None:
+    ids = {case.signal.customer_id for case in cases}
+    async with db.read() as session:
         known = await _histories(session, ids, now)
         facts = await facts_of(session, ids, now, world.channels, known)
     decided = list(decide_all(world, cases, facts, known, now, counted))
     for start in range(0, len(decided), WRITTEN):
         await _store(db, decided[start : start + WRITTEN], now)
-    return counted
 
 
-def questions(rules: Sequence[Rule], customers: Range, now: datetime) -> list[tuple[str, Question]]:
+def questions(
+    rules: Sequence[Rule], customers: Range | Chosen, now: datetime, since: datetime | None = None
+) -> list[tuple[str, Question]]:
     """What to ask each predictor: one question for all rules that use it."""
     asked = []
     for kind in dict.fromkeys(rule.predictor for rule in rules):
@@ -109,6 +156,7 @@ def questions(rules: Sequence[Rule], customers: Range, now: datetime) -> list[tu
                     max(rule.horizon for rule in mine),
                     max(NO_TIME, *(rule.expires for rule in mine)),
                     min(rule.threshold for rule in mine),
+                    since=since,
                 ),
             )
         )
@@ -190,22 +238,76 @@ async def _open_cases(
     """Signals without a decision, and decisions that waited until now."""
     cases = []
     for rule in rules:
-        oldest = now - max(rule.expires, NO_TIME) - timedelta(days=1)
         query = (
             select(SignalRow, DecisionRow.id)
-            .outerjoin(
-                DecisionRow, and_(DecisionRow.signal_id == SignalRow.id, DecisionRow.rule == rule.name)
-            )
+            .outerjoin(DecisionRow, _about(rule, customers))
             .where(
                 customers(SignalRow.customer_id),
                 SignalRow.kind == rule.predictor,
-                SignalRow.expected_at >= oldest,
+                SignalRow.expected_at >= _oldest(rule, now),
                 or_(DecisionRow.id.is_(None), _waited(now), _reachable_since()),
             )
         )
         for row, decision_id in await session.execute(query):
             cases.append(Case(rule, signal_of(row), row.id, decision_id))
     return cases
+
+
+async def _new_cases(
+    session: AsyncSession, rules: Sequence[Rule], customers: Range | Chosen, now: datetime, *more: Any
+) -> list[Case]:
+    """Signals without a decision. Two plain questions: one that joins is planned badly while tables grow."""
+    query = select(SignalRow).where(
+        customers(SignalRow.customer_id),
+        SignalRow.kind.in_({rule.predictor for rule in rules}),
+        SignalRow.expected_at >= min(_oldest(rule, now) for rule in rules),
+        *more,
+    )
+    signals, decided = list(await session.scalars(query)), set[tuple[int, str]]()
+    for start in range(0, len(signals), ASKED):
+        ids = [row.id for row in signals[start : start + ASKED]]
+        known = select(DecisionRow.signal_id, DecisionRow.rule).where(DecisionRow.signal_id.in_(ids))
+        decided |= {(row[0], row[1]) for row in await session.execute(known)}
+    return [
+        Case(rule, signal_of(row), row.id)
+        for rule in rules
+        for row in signals
+        if row.kind == rule.predictor
+        and row.expected_at >= _oldest(rule, now)
+        and (row.id, rule.name) not in decided
+    ]
+
+
+async def _looked_at_again(
+    session: AsyncSession, rules: Sequence[Rule], customers: Range, now: datetime
+) -> list[Case]:
+    """Decisions that waited until now, and those for want of an address that there may be by now."""
+    named = {rule.name: rule for rule in rules}
+    query = (
+        select(DecisionRow.rule, DecisionRow.id, SignalRow)
+        .join(SignalRow, SignalRow.id == DecisionRow.signal_id)
+        .where(customers(DecisionRow.customer_id), DecisionRow.rule.in_(named))
+    )
+    cases = []
+    for again in (_waited(now), _reachable_since()):
+        for name, decision_id, row in await session.execute(query.where(again)):
+            if row.kind == named[name].predictor and row.expected_at >= _oldest(named[name], now):
+                cases.append(Case(named[name], signal_of(row), row.id, decision_id))
+    return cases
+
+
+def _about(rule: Rule, customers: Range | Chosen) -> ColumnElement[bool]:
+    """A decision of a rule about a signal. That both are the customer's own goes without saying, but not for
+    the planner, who would read all decisions there are."""
+    return and_(
+        DecisionRow.signal_id == SignalRow.id,
+        DecisionRow.rule == rule.name,
+        customers(DecisionRow.customer_id),
+    )
+
+
+def _oldest(rule: Rule, now: datetime) -> datetime:
+    return now - max(rule.expires, NO_TIME) - timedelta(days=1)
 
 
 def _waited(now: datetime) -> ColumnElement[bool]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.proactive.quality import Quality
 from bot.proactive.statistics import Estimate
 
 WIDTH, HEIGHT = 480.0, 120.0
@@ -67,6 +68,42 @@ def whiskers(named: Sequence[tuple[str, Estimate]]) -> tuple[list[Whisker], floa
         for name, one in named
     ]
     return drawn, place(0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """Predictions of about the same probability: where they stand in a square, and how certain that is."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    radius: float
+    words: str
+
+
+SQUARE = 200.0
+
+
+def calibration(found: Quality) -> list[Dot]:
+    """Predicted from left to right, happened upwards; on the diagonal both are the same. Larger dots are more
+    cases."""
+    most = max(each.cases for each in found.bins)
+
+    def up(value: float) -> float:
+        return round(SQUARE * (1 - value), 1)
+
+    return [
+        Dot(
+            round(SQUARE * each.predicted, 1),
+            up(each.happened.value),
+            up(each.happened.low),
+            up(each.happened.high),
+            round(3 + 5 * (each.cases / most) ** 0.5, 1),
+            f"{each.predicted:.0%} → {each.happened.value:.0%} (n = {each.cases})",
+        )
+        for each in found.bins
+    ]
 
 
 def in_words(one: Estimate | None) -> str:

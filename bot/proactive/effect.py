@@ -1,6 +1,5 @@
 """What came of it: those who were written to against those who were kept back by lot."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,7 +43,6 @@ class Effect:
     opt_outs: Estimate | None
     rating: tuple[float | None, float | None]  # treated, hold-out
     precision: Estimate | None  # of the prediction: how often it was right
-    calibration: tuple[tuple[float, float, int], ...]  # predicted, happened, cases
 
     @property
     def annoys(self) -> bool:
@@ -152,7 +150,6 @@ async def effect(session: AsyncSession, name: str, rule: Rule | None) -> Effect:
         return found.times(100) if found else None
 
     outs = differs("opted_out") or _per_hundred(yes["opted_out"], n)
-    right, calibration = await _predicted(session, name)
     return Effect(
         rule=name,
         messages=int(totals[0] or 0),
@@ -165,8 +162,7 @@ async def effect(session: AsyncSession, name: str, rule: Rule | None) -> Effect:
         purchases=differs("bought"),
         opt_outs=outs,
         rating=(stars, stars_kept),
-        precision=right,
-        calibration=calibration,
+        precision=await _predicted(session, name),
     )
 
 
@@ -197,28 +193,9 @@ def _avoided(rule: Rule | None, differs: Any) -> Estimate | None:
     return found if measure == "no_purchase" else found.times(-1)
 
 
-async def _predicted(
-    session: AsyncSession, name: str
-) -> tuple[Estimate | None, tuple[tuple[float, float, int], ...]]:
+async def _predicted(session: AsyncSession, name: str) -> Estimate | None:
     """How often it came as predicted. A message changes what customers do, seldom what a parcel does."""
-    query = (
-        select(SignalRow.probability, OutcomeRow.happened)
-        .join(DecisionRow, DecisionRow.signal_id == SignalRow.id)
-        .join(OutcomeRow, OutcomeRow.decision_id == DecisionRow.id)
-        .where(DecisionRow.rule == name, OutcomeRow.happened.is_not(None))
-    )
-    rows = (await session.execute(query)).all()
-    if not rows:
-        return None, ()
-    bins: dict[int, list[tuple[float, bool]]] = defaultdict(list)
-    for probability, happened in rows:
-        bins[min(int(probability * 10), 9)].append((probability, bool(happened)))
-    calibration = tuple(
-        (
-            sum(p for p, _ in cases) / len(cases),
-            sum(yes for _, yes in cases) / len(cases),
-            len(cases),
-        )
-        for _, cases in sorted(bins.items())
-    )
-    return share(sum(bool(row[1]) for row in rows), len(rows)), calibration
+    right = func.sum(case((OutcomeRow.happened.is_(True), 1), else_=0))
+    query = select(func.count(), right).where(OutcomeRow.rule == name, OutcomeRow.happened.is_not(None))
+    n, yes = (await session.execute(query)).one()
+    return share(int(yes or 0), int(n))

@@ -11,9 +11,10 @@ from sqlalchemy import select, update
 from bot.proactive.book import RuleBook, UnknownRule, WrongStep
 from bot.proactive.compose import preview
 from bot.proactive.compose import texts as service_texts
-from bot.proactive.drawing import bars, in_words, whiskers
+from bot.proactive.drawing import bars, calibration, in_words, whiskers
 from bot.proactive.effect import Evaluation
 from bot.proactive.incidents import BadIncident, Told, enter
+from bot.proactive.quality import qualities
 from bot.proactive.rules import BadRule, Rule, known_intents, parse_rule
 from bot.proactive.signals.troubles import IncidentKind
 from bot.proactive.tables import Incident, RuleState, SimulationRow
@@ -188,11 +189,13 @@ class ProactivePages:
     @needs(Right.RULES)
     async def effect(self, request: web.Request) -> web.Response:
         found = await self._evaluation.effects()
+        async with self._db.read() as session:
+            checked = await qualities(session)
         helped, zero = whiskers([(one.rule, one.avoided) for one in found if one.avoided])
         annoyed, annoyed_zero = whiskers([(one.rule, one.opt_outs) for one in found if one.opt_outs])
         values = {
             "rows": found, "helped": helped, "zero": zero, "annoyed": annoyed, "annoyed_zero": annoyed_zero,
-            "words": in_words,
+            "words": in_words, "predicted": [(one, calibration(one)) for one in checked],
         }  # fmt: skip
         return _page("effect", request, values)
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from bot.gateway.policy import ChannelPolicy, Use
 from bot.proactive.book import RuleBook
-from bot.proactive.deciding import Counted, World, run_range, world_of
+from bot.proactive.deciding import Counted, World, world_of
 from bot.proactive.facts import WEB_CHAT
+from bot.proactive.looking import look, shape_of
 from bot.proactive.policy import Allows
 from bot.proactive.rules import Limits
 from bot.proactive.signals.base import Range
@@ -66,8 +67,11 @@ class Predicting:
         return await world_of(self._db, rules, self._limits, self._allows, self._channels, self._models, now)
 
     async def run(self, customers: Range, world: World | None = None) -> Counted:
-        """Work a range through."""
-        world = world or await self.world()
+        """Work a range through: everybody in it, or what is new since the last time."""
+        world, now = world or await self.world(), self._clock.now()
         if not world.rules:
             return Counted()
-        return await run_range(self._db, world, customers, self._clock.now())
+        async with self._db.read() as session:
+            live_since = await self._book.newest(session)
+        shape = shape_of(world.rules, live_since, self._models, now)
+        return await look(self._db, world, customers, shape, now)

@@ -67,6 +67,7 @@ class SignalRow(Base):
     __table_args__ = (
         UniqueConstraint("kind", "subject", "expected_at"),
         Index("ix_proactive_signal_customer", "customer_id", "id"),
+        Index("ix_proactive_signal_found", "found_at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -101,6 +102,12 @@ class DecisionRow(Base):
             "until",
             sqlite_where=text("verdict = 'wait'"),
             postgresql_where=text("verdict = 'wait'"),
+        ),
+        Index(
+            "ix_proactive_decision_unreached",
+            "customer_id",
+            sqlite_where=text("why IN ('no_address', 'window_closed')"),
+            postgresql_where=text("why IN ('no_address', 'window_closed')"),
         ),
     )
 
@@ -167,6 +174,31 @@ class Background(Base):
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     value: Mapped[dict[str, Any]]
     computed_at: Mapped[datetime]
+
+
+class Touch(Base):
+    """Something about a customer changed. Written by triggers; read and deleted by the next run.
+
+    One of the three is set. No foreign keys: it is also written when the customer or the order goes.
+    """
+
+    __tablename__ = "proactive_touch"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    customer_id: Mapped[int | None] = mapped_column(BigId)
+    order_id: Mapped[int | None] = mapped_column(BigId)
+    shipment_id: Mapped[int | None] = mapped_column(BigId)
+
+
+class Mark(Base):
+    """When the customers with `after < id <= until` were looked at last, and in what world."""
+
+    __tablename__ = "proactive_mark"
+
+    after: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    until: Mapped[int] = mapped_column(BigId)
+    world: Mapped[str] = mapped_column(String(64))  # digest of rules, models and day
+    looked_at: Mapped[datetime]
 
 
 class ContactFrequency(Base):

@@ -9,19 +9,18 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
-from sqlalchemy import func, select
-
 from bot.proactive.book import RuleBook
 from bot.proactive.effect import Evaluation
+from bot.proactive.looking import parts
 from bot.proactive.send import Sender
 from bot.proactive.signals.base import Range
+from bot.proactive.touches import forget
 from core import logs
 from core.clock import Clock
 from core.db import Database
 from core.jobs import Handler, Job, JobQueue, RetryAfter, RetryPolicy
 from core.jobs.port import BROADCAST, PROACTIVE
 from core.settings import ROOT
-from crm_bridge.models import Customer
 
 log = logs.get("proactive")
 
@@ -30,7 +29,7 @@ MEASURE, SIMULATE = "proactive:measure", "proactive:simulate"
 EVERY = timedelta(minutes=10)
 MEASURED_EVERY = timedelta(hours=6)
 LONGEST_REST = timedelta(minutes=1)  # of the sender, while something is still to go out
-CUSTOMERS = 50_000  # of one job
+CUSTOMERS = 500_000  # of one job: a process takes seconds to begin, and works in parts
 RETRY = RetryPolicy(attempts=1000, first=timedelta(seconds=5), longest=timedelta(minutes=10))
 
 Run = Callable[[Sequence[str]], Awaitable[None]]  # arguments of `python -m bot.proactive`
@@ -79,7 +78,9 @@ class Rounds:
         """Give out a job for every range of customers; then again in a while."""
         async with self._db.read() as session:
             rules = await self._book.live(session)
-        if rules:
+        if not rules:
+            await forget(self._db)
+        else:
             for part in await ranges(self._db, self._customers):
                 payload = {"after": part.after, "until": part.until}
                 await self._queue.enqueue(
@@ -114,11 +115,7 @@ class Rounds:
 
 async def ranges(db: Database, size: int = CUSTOMERS) -> list[Range]:
     """All customers, in ranges of about so many."""
-    async with db.read() as session:
-        first, last = (await session.execute(select(func.min(Customer.id), func.max(Customer.id)))).one()
-    if last is None:
-        return []
-    return [Range(start, min(start + size, last)) for start in range(first - 1, last, size)]
+    return await parts(db, Range(), size)
 
 
 async def in_a_process(arguments: Sequence[str]) -> None:

@@ -4,13 +4,10 @@ Whoever edits a file by hand at the same moment is not overwritten: a file is pu
 the one that was read. Every change is one step: all its files, or none of them.
 """
 
-import fcntl
 import hashlib
 import io
-import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,10 @@ import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
+from bot.studio.changes import ChangedMeanwhile, Changes, Editor, Refused
+
+__all__ = ["ChangedMeanwhile", "Conflict", "Example", "Refused", "TrainingFiles", "Written", "key"]
+
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 LANGUAGES = ("ru", "en")
 OWN = "studio.yml"  # where new intents are kept
@@ -26,14 +27,6 @@ OUT_OF_SCOPE = "out_of_scope"
 NAME = re.compile(r"[a-z][a-z0-9_]{2,39}")
 _WORD = re.compile(r"\w+")
 _MARKUP = re.compile(r"\[([^\]]+)\](?:\([^)]*\)|\{[^}]*\})")
-
-
-class ChangedMeanwhile(Exception):
-    """Somebody changed a file by hand since it was read; nothing was written."""
-
-
-class Refused(Exception):
-    """What was asked would break the data; the message is a key of `texts.yml`."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +75,7 @@ class TrainingFiles:
         """`lock`: a file that two studios on one machine hold in turn."""
         self.root = root
         self._nlu = root / "data/nlu"
-        self._lock = lock
+        self.editor = Editor(root, lock)
 
     # --- reading --------------------------------------------------------------------------------------------
 
@@ -98,8 +91,12 @@ class TrainingFiles:
 
     def intents(self) -> list[str]:
         """The intents of the domain, in its order."""
-        domain = _glance(self._domain)
-        return [one if isinstance(one, str) else next(iter(one)) for one in domain["intents"]]
+        return _names(_glance(self.domain))
+
+    def mark(self) -> tuple[tuple[str, int, int], ...]:
+        """Changes whenever a file of examples or the domain does; cheap."""
+        stats = ((path, path.stat()) for path in (*(path for _, path in self._files()), self.domain))
+        return tuple((str(path), stat.st_mtime_ns, stat.st_size) for path, stat in stats)
 
     def version(self) -> str:
         """Names everything a model is made from but the code."""
@@ -125,20 +122,17 @@ class TrainingFiles:
     def _others(self) -> list[Path]:
         """What a model is made from besides the examples."""
         stories = [path for name in ("rules", "stories") for path in self.root.glob(f"data/{name}/**/*.yml")]
-        return sorted([*stories, self._domain, self.root / "config.yml"])
+        names = self.root.glob("data/nlu/*.yml")
+        return sorted([*stories, *names, self.domain, self.root / "config.yml"])
 
     @property
-    def _domain(self) -> Path:
+    def domain(self) -> Path:
         return self.root / "domain.yml"
 
     def _files(self) -> Iterator[tuple[str, Path]]:
         for language in LANGUAGES:
             for path in sorted((self._nlu / language).glob("*.yml")):
                 yield language, path
-
-    @staticmethod
-    def _read(content: bytes) -> Any:
-        return _yaml().load(content.decode("utf-8"))
 
     # --- writing --------------------------------------------------------------------------------------------
 
@@ -153,52 +147,99 @@ class TrainingFiles:
         """
         if not add and not remove:
             return Written()
-        with self._held():
-            changes = _Changes()
-            loaded = {p: (language, self._read(changes.read(p))) for language, p in self._files()}
-            written = Written()
-            touched: set[Path] = set()
-            for example in remove:
-                if (path := _remove(loaded, example)) is not None:
-                    touched.add(path)
-                    written.removed.append(example)
-            standing = _standing(loaded)
-            for example in add:
-                under = standing.get((example.language, key(example.text)))
-                if under == example.intent:
-                    written.known.append(example)
-                elif under is not None:
-                    written.conflicts.append(Conflict(example, under))
-                elif key(example.text):
-                    touched.add(self._add(loaded, example))
-                    standing[(example.language, key(example.text))] = example.intent
-                    written.added.append(example)
-            for path in sorted(touched):
-                changes.write(path, _dump(loaded[path][1]))
-            written.files = changes.commit()
-            return written
+        written = Written()
+        written.files = self.editor.save(lambda changes: self.changed(changes, written, add, remove))
+        return written
+
+    def changed(
+        self, changes: Changes, written: Written, add: Sequence[Example], remove: Sequence[Example]
+    ) -> None:
+        """Add and remove examples as a part of an edit; `written` is told what became of them."""
+        loaded = {path: (language, load(changes.read(path))) for language, path in self._files()}
+        touched: set[Path] = set()
+        for example in remove:
+            if (path := _remove(loaded, example)) is not None:
+                touched.add(path)
+                written.removed.append(example)
+        standing = _standing(loaded)
+        for example in add:
+            under = standing.get((example.language, key(example.text)))
+            if under == example.intent:
+                written.known.append(example)
+            elif under is not None:
+                written.conflicts.append(Conflict(example, under))
+            elif key(example.text):
+                touched.add(self._add(loaded, example))
+                standing[(example.language, key(example.text))] = example.intent
+                written.added.append(example)
+        for path in sorted(touched):
+            changes.write(path, dump(loaded[path][1]))
+
+    def regroup(self, changes: Changes, place: Callable[[Example], str | None]) -> int:
+        """Put examples under other intents, as they are written, entities and all, as a part of an edit.
+
+        What the new place has in the same words already is dropped. An intent that loses its last example
+        loses its entry.
+
+        Args:
+            place: the intent that an example is to stand under; None when it is to go.
+
+        Returns:
+            how many examples moved or went.
+        """
+        loaded = {path: (language, load(changes.read(path))) for language, path in self._files()}
+        moved: list[Example] = []
+        touched: set[Path] = set()
+        count = 0
+        for path, (language, content) in loaded.items():
+            for entry in [one for one in content["nlu"] if "intent" in one]:
+                targets = [(line, place(Example(language, entry["intent"], line))) for line in _lines(entry)]
+                stay = [line for line, target in targets if target == entry["intent"]]
+                if len(stay) == len(targets):
+                    continue
+                count += len(targets) - len(stay)
+                touched.add(path)
+                moved += [
+                    Example(language, target, line)
+                    for line, target in targets
+                    if target is not None and target != entry["intent"]
+                ]
+                if stay:
+                    entry["examples"] = LiteralScalarString("".join(f"- {line}\n" for line in stay))
+                else:
+                    content["nlu"].remove(entry)
+        standing = _standing(loaded)
+        for example in moved:
+            if standing.get((example.language, key(example.text))) != example.intent:
+                touched.add(self._append(loaded, example.language, example.intent, example.text))
+        for path in sorted(touched):
+            changes.write(path, dump(loaded[path][1]))
+        return count
 
     def _add(self, loaded: dict[Path, tuple[str, Any]], example: Example) -> Path:
         """Put an example at the end of its intent; the file."""
+        text = " ".join(example.text.split()).replace("[", "(").replace("]", ")")
+        return self._append(loaded, example.language, example.intent, text)
+
+    def _append(self, loaded: dict[Path, tuple[str, Any]], language: str, intent: str, line: str) -> Path:
         path, entry = next(
             (
                 (path, entry)
-                for path, (language, content) in loaded.items()
-                if language == example.language
+                for path, (own, content) in loaded.items()
+                if language == own
                 for entry in content["nlu"]
-                if entry.get("intent") == example.intent
+                if entry.get("intent") == intent
             ),
             (None, None),
         )
         if path is None or entry is None:
-            path = self._nlu / example.language / OWN
+            path = self._nlu / language / OWN
             if path not in loaded:
-                loaded[path] = (example.language, _yaml().load('version: "3.1"\nnlu: []\n'))
+                loaded[path] = (language, _yaml().load('version: "3.1"\nnlu: []\n'))
                 loaded[path][1]["nlu"].fa.set_block_style()
-            entry = {"intent": example.intent, "examples": LiteralScalarString("")}
+            entry = {"intent": intent, "examples": LiteralScalarString("")}
             loaded[path][1]["nlu"].append(entry)
-        text = " ".join(example.text.split()).replace("[", "(").replace("]", ")")
-        entry["examples"] = LiteralScalarString(f"{entry['examples']}- {text}\n")
+        entry["examples"] = LiteralScalarString(f"{entry['examples']}- {line}\n")
         return path
 
     def new_intent(self, name: str, answers: dict[str, str], title: str = "") -> list[Path]:
@@ -211,73 +252,39 @@ class TrainingFiles:
         Raises:
             Refused, ChangedMeanwhile
         """
+        return self.editor.save(lambda changes: self.with_intent(changes, name, answers, title))
+
+    def with_intent(self, changes: Changes, name: str, answers: dict[str, str], title: str = "") -> None:
+        """Make an intent as a part of an edit. Raises: Refused."""
         answers = {language: " ".join(text.split()) for language, text in answers.items()}
         if not NAME.fullmatch(name):
             raise Refused("bad_name")
-        if name in self.intents():
+        domain = changes.text(self.domain)
+        facts = _safe(domain)
+        if name in _names(facts) or f"utter_{name}" in facts["responses"]:
             raise Refused("name_taken")
         if not all(answers.get(language) for language in LANGUAGES):
             raise Refused("answer_missing")
         if any("{" in text or "}" in text for text in answers.values()):
             raise Refused("braces")
-        with self._held():
-            changes = _Changes()
-            domain = changes.read(self._domain).decode("utf-8")
-            changes.write(self._domain, _with_intent(domain, name, answers).encode())
-            rules = self.root / "data/rules" / OWN
-            known = changes.read(rules).decode("utf-8") or 'version: "3.1"\nrules:\n'
-            rule = f"  - rule: {_quoted(title or name)}\n    steps:\n      - intent: {name}\n"
-            changes.write(rules, f"{known.rstrip()}\n{rule}      - action: utter_{name}\n".encode())
-            return changes.commit()
-
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        self._lock.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
-
-class _Changes:
-    """Files that are read, changed and put in place together."""
-
-    def __init__(self) -> None:
-        self._read: dict[Path, bytes] = {}
-        self._new: dict[Path, bytes] = {}
-
-    def read(self, path: Path) -> bytes:
-        """The content; empty when there is no such file."""
-        self._read[path] = path.read_bytes() if path.exists() else b""
-        return self._read[path]
-
-    def write(self, path: Path, content: bytes) -> None:
-        if content != self._read.get(path, b""):
-            self._new[path] = content
-
-    def commit(self) -> list[Path]:
-        """Put all in place. Raises: ChangedMeanwhile."""
-        fresh = {path: path.with_name(f".{path.name}.new") for path in self._new}
-        try:
-            for path, beside in fresh.items():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with beside.open("wb") as file:
-                    file.write(self._new[path])
-                    file.flush()
-                    os.fsync(file.fileno())
-            for path in self._new:
-                if (path.read_bytes() if path.exists() else b"") != self._read.get(path, b""):
-                    raise ChangedMeanwhile(path.name)
-            for path, beside in fresh.items():
-                beside.replace(path)
-        finally:
-            for beside in fresh.values():
-                beside.unlink(missing_ok=True)
-        return sorted(self._new)
+        changes.write(self.domain, _with_intent(domain, name, answers))
+        rules = self.root / "data/rules" / OWN
+        known = changes.text(rules) or 'version: "3.1"\nrules:\n'
+        rule = f"  - rule: {_quoted(title or name)}\n    steps:\n      - intent: {name}\n"
+        changes.write(rules, f"{known.rstrip()}\n{rule}      - action: utter_{name}\n")
 
 
 def _glance(path: Path) -> Any:
     """A file's content, to be read only: many times as fast as what keeps its style."""
-    return yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506 - a safe loader
+    return _safe(path.read_bytes())
+
+
+def _safe(content: str | bytes) -> Any:
+    return yaml.load(content, Loader=_Loader)  # noqa: S506 - a safe loader
+
+
+def _names(domain: Any) -> list[str]:
+    return [one if isinstance(one, str) else next(iter(one)) for one in domain["intents"]]
 
 
 def _yaml() -> YAML:
@@ -287,7 +294,13 @@ def _yaml() -> YAML:
     return styled
 
 
-def _dump(content: Any) -> bytes:
+def load(content: bytes) -> Any:
+    """YAML with its style, to be changed and dumped."""
+    return _yaml().load(content.decode("utf-8"))
+
+
+def dump(content: Any) -> bytes:
+    """What was loaded, in its style."""
     out = io.StringIO()
     _yaml().dump(content, out)
     return out.getvalue().encode()
@@ -362,8 +375,3 @@ def _with_intent(domain: str, name: str, answers: dict[str, str]) -> str:
 def _quoted(text: str) -> str:
     """A YAML scalar in double quotes: JSON is YAML."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def texts_of(examples: Iterable[Example], language: str, intent: str) -> list[str]:
-    """The examples of one intent in one language."""
-    return [one.text for one in examples if (one.language, one.intent) == (language, intent)]

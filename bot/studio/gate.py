@@ -114,6 +114,17 @@ def compare(live: Answers, new: Answers, sizes: tuple[int, int] = (0, 0)) -> dic
     }
 
 
+def add_conversations(facts: dict[str, Any], told: dict[str, Any]) -> None:
+    """Count conversation tests in: a conversation that only the new model loses makes it worse.
+
+    One that neither model understands says nothing about the new one: it is shown, and counts for nothing.
+    """
+    facts["conversations"] = told
+    if told["lost"]:
+        facts["outcome"] = Outcome.WORSE.value
+        facts["reasons"].append("conversations")
+
+
 def summary(answers: Answers, size: int) -> dict[str, Any]:
     """The figures of one model, and what its pictures are drawn from."""
     rows = answers.rows

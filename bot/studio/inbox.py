@@ -16,7 +16,7 @@ from core.texts import DEFAULT_LANGUAGE
 from crm_bridge.models import Author, Conversation, Customer, Identity, Message
 from crm_bridge.privacy.redaction import redact
 
-SHOWN = 12  # messages of a group on one card
+SHOWN = 100  # different messages of a group on one card
 RANKED = 3  # intents that are suggested
 
 
@@ -56,13 +56,10 @@ async def take(
     session: AsyncSession, message: Message, reason: Reason, groups: Groups | None = None
 ) -> Sample | None:
     """Put a message into the inbox, redacted; None when nothing is left of it to learn from."""
-    conversation = await session.get_one(Conversation, message.conversation_id)
-    understood = (message.details or {}).get("nlu") or {}
-    names = [*await _names_of(session, message), *understood.get("people", ())]
-    language = understood.get("language") or conversation.language or DEFAULT_LANGUAGE
-    text = redact(message.text, names, language)
+    language, text = await redacted(session, message)
     if not any(char.isalpha() for char in text):
         return None
+    understood = (message.details or {}).get("nlu") or {}
     ranking = understood.get("ranking") or []
     best = ranking[0] if ranking else {}
     sample = Sample(
@@ -81,6 +78,15 @@ async def take(
     sample.group_id = groups.place(sample.id, text) if reason is not Reason.RANDOM else sample.id
     await session.flush()
     return sample
+
+
+async def redacted(session: AsyncSession, message: Message) -> tuple[str, str]:
+    """The language of a message, and its text without anything personal."""
+    conversation = await session.get_one(Conversation, message.conversation_id)
+    understood = (message.details or {}).get("nlu") or {}
+    names = [*await _names_of(session, message), *understood.get("people", ())]
+    language = understood.get("language") or conversation.language or DEFAULT_LANGUAGE
+    return language, redact(message.text, names, language)
 
 
 async def open_groups(session: AsyncSession) -> Groups:
@@ -146,9 +152,10 @@ class Inbox:
             by_group.setdefault(row.group_id, []).append(row)
         return [_group(id_, by_group[id_]) for id_ in order if id_ is not None and by_group.get(id_)]
 
-    async def waiting(self, session: AsyncSession) -> int:
-        """How many messages wait for a decision, the random draw apart."""
-        query = select(func.count()).where(Sample.decision_id.is_(None), Sample.reason != Reason.RANDOM)
+    async def waiting(self, session: AsyncSession, *, measuring: bool = False) -> int:
+        """How many messages wait for a decision; `measuring`: of the random draw, else of the rest."""
+        drawn = Sample.reason == Reason.RANDOM if measuring else Sample.reason != Reason.RANDOM
+        query = select(func.count()).where(Sample.decision_id.is_(None), drawn)
         return await session.scalar(query) or 0
 
     async def decide(

@@ -63,3 +63,14 @@ def _x(share: float) -> float:
 
 def _y(share: float) -> float:
     return TOP + (1 - share) * (HEIGHT - BOTTOM - TOP)
+
+
+def sparkline(shares: Sequence[float], title: str) -> Markup:
+    """A line of a few shares, the oldest first, as small as a word."""
+    most = max(shares, default=0) or 1
+    step = 76 / max(len(shares) - 1, 1)
+    points = " ".join(f"{2 + n * step:.1f},{18 - 16 * share / most:.1f}" for n, share in enumerate(shares))
+    return Markup(  # noqa: S704 - the title is escaped, the rest are numbers
+        f'<svg class="spark" role="img" viewBox="0 0 80 20"><title>{escape(title)}</title>'
+        f'<polyline points="{points}"/></svg>'
+    )

@@ -13,6 +13,7 @@ class Places:
         self.lock = folder / "lock"
         self.features = folder / "features.npz"
         self.answers = folder / "answers"
+        self.conversations = folder / "conversations.csv"  # messages of the conversation tests
         self._held_out = settings.project / "data/heldout"
 
     def held_out(self) -> list[Path]:

@@ -1,6 +1,7 @@
 """Training runs: begun, watched, cancelled. The work is a process of its own."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.registry import Registry
 from bot.studio.tables import Run, RunState
 from bot.web.staff.accounts import Staff
 from core.audit import Audit
@@ -28,6 +30,7 @@ class Runs:
         self._db = db
         self._clock = clock
         self._audit = Audit(clock)
+        self._registry = Registry(settings.models.resolve(), settings.models_key)
         self._environment = {
             "ZABOTA_VAR": str(settings.var.resolve()),
             "ZABOTA_MODELS": str(settings.models.resolve()),
@@ -84,6 +87,7 @@ class Runs:
             run.state, run.ended_at = RunState.CANCELLED, self._clock.now()
             if run.pid and run.pid != os.getpid() and _is_trainer(run.pid):
                 os.killpg(run.pid, signal.SIGKILL)
+            self._tidy(run)
             await self._audit.record(
                 session, staff.actor if staff else "cli", "training cancelled", f"run:{run_id}"
             )
@@ -95,6 +99,15 @@ class Runs:
             if run is not None and run.pid and run.pid != os.getpid() and not _is_trainer(run.pid):
                 run.state, run.ended_at = RunState.FAILED, self._clock.now()
                 run.log += "the trainer was interrupted\n"
+                _end_orphans(run.pid)
+                self._tidy(run)
+
+    def _tidy(self, run: Run) -> None:
+        """Remove what an interrupted run left: an archive that nobody registered, half of one."""
+        known = {model.file for model in self._registry.models()}
+        for path in self._registry.folder.glob(f"*zabota-*-{run.id}.tar.gz*"):
+            if path.name not in known:
+                path.unlink(missing_ok=True)
 
     async def newest(self, session: AsyncSession, limit: int = 20) -> list[Run]:
         return list(await session.scalars(select(Run).order_by(Run.id.desc()).limit(limit)))
@@ -113,3 +126,12 @@ def _is_trainer(pid: int) -> bool:
     except OSError:
         return False
     return b"bot.studio.trainer" in said or b"studio" in said.split(b"\0")
+
+
+def _end_orphans(trainer: int) -> None:
+    """A trainer that was killed leaves the engine that it had started; it is in the trainer's group."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, IndexError):
+            group = int(stat.read_text().rpartition(")")[2].split()[2])
+            if group == trainer and b"bot.engine" in (stat.parent / "cmdline").read_bytes():
+                os.kill(int(stat.parent.name), signal.SIGKILL)

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import JSON
 
@@ -123,3 +123,82 @@ class Mark(Base):
 
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
     inbox_id: Mapped[int] = mapped_column(BigId)
+
+
+class TrialStage(StrEnum):
+    """How far a model has come on its way to all customers."""
+
+    SHADOW = "shadow"  # it classifies the same messages, and nobody notices
+    CANARY = "canary"  # it answers a share of the conversations
+    FULL = "full"  # it is live, and watched
+
+
+class Ending(StrEnum):
+    """How a trial ended."""
+
+    NEXT = "next"  # the model went one stage on
+    KEPT = "kept"  # watched long enough
+    RETURNED = "returned"  # by the guard
+    STOPPED = "stopped"  # by a person
+    REPLACED = "replaced"  # another model went live, or the engine's code changed
+
+
+class Trial(Base):
+    """One stage of one model on live traffic. At most one is open at a time."""
+
+    __tablename__ = "studio_trial"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    model: Mapped[str] = mapped_column(String(100))
+    base: Mapped[str] = mapped_column(String(100))  # the model it is compared with
+    stage: Mapped[TrialStage] = mapped_column(choice(TrialStage, "trial_stage"))
+    share: Mapped[int] = mapped_column(default=0)  # of all conversations, in percent
+    staff_id: Mapped[int | None] = mapped_column(BigId)
+    began_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[Ending | None] = mapped_column(choice(Ending, "trial_outcome"))
+    reason: Mapped[str | None] = mapped_column(Text)  # in words, when the guard ended it
+    breach: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # the same in figures
+    # What the shadow saw:
+    inbox_id: Mapped[int] = mapped_column(BigId, default=0)  # the newest row that was looked at
+    scored: Mapped[int] = mapped_column(default=0)  # messages
+    agreed: Mapped[int] = mapped_column(default=0)
+    rejected_live: Mapped[int] = mapped_column(default=0)
+    rejected_new: Mapped[int] = mapped_column(default=0)
+
+
+class Difference(Base):
+    """A message that the two models understand otherwise, redacted. It goes when the message goes."""
+
+    __tablename__ = "studio_difference"
+    __table_args__ = (Index("ix_studio_difference_trial", "trial_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    trial_id: Mapped[int] = mapped_column(BigId, ForeignKey("studio_trial.id", ondelete="CASCADE"))
+    message_id: Mapped[str] = mapped_column(
+        String(64), ForeignKey("message.id", ondelete="CASCADE"), index=True
+    )
+    text: Mapped[str] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(String(8))
+    live: Mapped[str] = mapped_column(String(100))
+    new: Mapped[str] = mapped_column(String(100))
+    live_confidence: Mapped[float]
+    new_confidence: Mapped[float]
+    at: Mapped[datetime]
+
+
+class Tally(Base):
+    """How the turns of one model went, in ten minutes. Nothing personal."""
+
+    __tablename__ = "studio_tally"
+    __table_args__ = (UniqueConstraint("model", "at"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    model: Mapped[str] = mapped_column(String(100))
+    at: Mapped[datetime]  # the beginning
+    turns: Mapped[int] = mapped_column(default=0)
+    texts: Mapped[int] = mapped_column(default=0)  # turns of free text: a button is never misunderstood
+    rejected: Mapped[int] = mapped_column(default=0)  # of them
+    escalated: Mapped[int] = mapped_column(default=0)  # turns that gave the conversation to people
+    errors: Mapped[int] = mapped_column(default=0)  # turns that the model could not answer
+    times: Mapped[list[int]] = mapped_column(JSON, default=list)  # turns by duration: see `Figures`

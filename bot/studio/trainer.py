@@ -21,6 +21,7 @@ from bot.studio.checking import problems
 from bot.studio.engine_room import EngineRoom, NeedsWholeTraining, TrainingFailed
 from bot.studio.files import ChangedMeanwhile, TrainingFiles
 from bot.studio.places import Places
+from bot.studio.played import Step, played, steps_of, write_rows
 from bot.studio.tables import Run, RunState
 from bot.studio.writing import Writer
 from bot.web.staff.tables import StaffAccount
@@ -47,6 +48,9 @@ class Trainer:
         self._files = TrainingFiles(settings.project, self._places.lock)
         self._room = EngineRoom(settings.project, self._places.features)
         self._registry = Registry(settings.models.resolve(), settings.models_key)
+        self._project = settings.project
+        self._steps: list[Step] = []  # of the conversation tests
+        self._about: dict[str, Any] = {}
         self._run_id = run_id
         self._loop = asyncio.get_running_loop()
 
@@ -72,7 +76,8 @@ class Trainer:
         data, frame = await asyncio.to_thread(self._checked)
         name = f"zabota-{datetime.now(UTC):%Y%m%d-%H%M%S}-{self._run_id}"
         live = self._live()
-        await self._set(origin=self._origin(data, frame), live=live.file if live else None)
+        self._about = self._origin(data, frame)
+        await self._set(origin=self._about, live=live.file if live else None)
         archive, answers = await self._train(name, live, frame)
         seconds = time.monotonic() - began
         facts = await self._compare(live, archive, answers)
@@ -118,9 +123,10 @@ class Trainer:
         models = self._registry.folder
         archive, answers = models / f"{name}.tar.gz", self._places.answers / f"{name}.json"
         answers.parent.mkdir(parents=True, exist_ok=True)
-        rows = self._places.held_out()
+        rows = await asyncio.to_thread(self._rows)
         if live is not None and live.frame == frame:
             try:
+                await self._kind("examples")
                 base = models / live.file
                 facts = await asyncio.to_thread(
                     self._room.examples, base, archive, rows, answers, self._stage
@@ -129,15 +135,21 @@ class Trainer:
                 return archive, answers
             except NeedsWholeTraining as why:
                 await self._say(f"a whole training is needed: {why}")
+        await self._kind("whole")
         await asyncio.to_thread(self._room.whole, models, name, self._stage)
         await asyncio.to_thread(self._room.answers, archive, rows, answers, self._stage)
         return archive, answers
+
+    async def _kind(self, kind: str) -> None:
+        """Whether examples alone are learnt or everything: the page tells by this how long it takes."""
+        self._about |= {"kind": kind}
+        await self._set(origin=self._about)
 
     async def _compare(self, live: Model | None, archive: Path, answers: Path) -> dict[str, Any] | None:
         """Beside the live model, whose answers are kept as long as the held-out rows stay the same."""
         if live is None:
             return None
-        rows = self._places.held_out()
+        rows = await asyncio.to_thread(self._rows)
         asked = digest_of(rows)
         kept = self._places.answers / f"live-{live.sha256[:16]}-{asked}.json"
         if not kept.exists():
@@ -148,12 +160,28 @@ class Trainer:
             self._judged, kept, answers, self._registry.folder / live.file, archive
         )
 
+    def _rows(self) -> list[Path]:
+        """What models are asked: held-out messages, and behind them those of the conversation tests."""
+        rows = self._places.held_out()
+        self._steps = steps_of(self._project)
+        if not self._steps:
+            return rows
+        write_rows(self._steps, self._places.conversations)
+        return [*rows, self._places.conversations]
+
+    def _without_steps(self, answers: gate.Answers) -> gate.Answers:
+        return gate.Answers(answers.rows[: len(answers.rows) - len(self._steps)], answers.threshold)
+
     def _judged(self, kept: Path, answers: Path, live: Path, archive: Path) -> dict[str, Any]:
         sizes = live.stat().st_size, archive.stat().st_size
-        facts = gate.compare(gate.read_answers(kept), gate.read_answers(answers), sizes)
+        old, new = gate.read_answers(kept), gate.read_answers(answers)
+        facts = gate.compare(self._without_steps(old), self._without_steps(new), sizes)
+        if self._steps:
+            told = played(self._steps, old.rows[-len(self._steps) :], new.rows[-len(self._steps) :])
+            gate.add_conversations(facts, told)
         answers.replace(kept.with_name(f"live-{digest(archive)[:16]}-{kept.stem.rpartition('-')[2]}.json"))
-        for old in sorted(kept.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-10]:
-            old.unlink()
+        for aged in sorted(kept.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-10]:
+            aged.unlink()
         return facts
 
     def _stage(self, name: str, share: float) -> None:

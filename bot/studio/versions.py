@@ -3,6 +3,8 @@
 import os
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 SECONDS = 30
@@ -24,6 +26,44 @@ def commit(root: Path, files: Sequence[Path], words: str, name: str, login: str)
     who = ("-c", "user.name=Zabota studio", "-c", "user.email=studio@studio.local")
     _git(root, *who, "commit", "--quiet", "--only", f"--author={author}", "-m", words, "--", *paths)
     return _git(root, "rev-parse", "--short", "HEAD")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One change that the studio made."""
+
+    id: str
+    who: str
+    at: datetime
+    words: str
+
+
+def history(root: Path, limit: int = 20) -> list[Commit]:
+    """What the studio changed here, the newest first; nothing where there is no repository."""
+    form = "--format=%H%x1f%an%x1f%aI%x1f%s"
+    told = _git(root, "log", f"-{limit}", "--author=@studio.local", form, "--", ".", check=False)
+    rows = [line.split("\x1f") for line in (told or "").splitlines()]
+    return [Commit(id_, who, datetime.fromisoformat(at), words) for id_, who, at, words in rows]
+
+
+def contents(root: Path, id_: str) -> dict[Path, tuple[bytes | None, bytes | None]] | None:
+    """The files of a commit of the studio: before and after it; None when there is no such commit."""
+    if id_ not in {one.id for one in history(root, 200)}:
+        return None
+    names = _git(root, "show", "--format=", "--name-only", "--relative", "-z", id_) or ""
+    return {
+        root / name: (_blob(root, f"{id_}^", name), _blob(root, id_, name))
+        for name in names.split("\0")
+        if name.strip()
+    }
+
+
+def _blob(root: Path, id_: str, name: str) -> bytes | None:
+    done = subprocess.run(  # noqa: S603 - git, with our own arguments
+        ["git", "-C", str(root), "show", f"{id_}:./{name.strip()}"],  # noqa: S607
+        capture_output=True, check=False, timeout=SECONDS,
+    )  # fmt: skip
+    return done.stdout if done.returncode == 0 else None
 
 
 def _plain(text: str) -> str:

@@ -9,7 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.studio import versions
-from bot.studio.files import OUT_OF_SCOPE, Example, TrainingFiles, Written
+from bot.studio.ailments import SENTENCE, held_out_texts
+from bot.studio.checking import problems
+from bot.studio.files import OUT_OF_SCOPE, Example, TrainingFiles, Written, key
 from bot.studio.inbox import release
 from bot.studio.tables import Decision, Reason, Sample, Verdict
 from core.clock import Clock
@@ -24,7 +26,7 @@ class Carried:
 
     written: Written
     measured: int
-    left_out: int  # of floods
+    left_out: int  # of floods; what would stop every training: markup, personal data; what measures
     commit: str | None
 
 
@@ -71,7 +73,10 @@ class Writer:
             else:
                 train.setdefault(decision.id, []).append(example)
         different = {id_: list(dict.fromkeys(batch)) for id_, batch in train.items()}
-        kept = [example for batch in different.values() for example in batch[:_LARGEST]]
+        measures = {key(text) for text, _ in held_out_texts(self._files.root)}
+        measures |= {key(one.text) for one in measured}
+        clean = {id_: [one for one in batch if _teaches(one, measures)] for id_, batch in different.items()}
+        kept = [example for batch in clean.values() for example in batch[:_LARGEST]]
         return kept, measured, sum(map(len, different.values())) - len(kept)
 
     async def _undone(self, session: AsyncSession) -> list[Example]:
@@ -105,3 +110,9 @@ class Writer:
             fresh.replace(path)
             changed.append(path)
         return changed
+
+
+def _teaches(example: Example, measures: set[str]) -> bool:
+    """Whether an example may be learnt: clean, and no sentence of the exam."""
+    words = key(example.text)
+    return not problems([example]) and not (len(words.split()) >= SENTENCE and words in measures)

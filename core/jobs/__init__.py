@@ -3,6 +3,7 @@
 from core.jobs.embedded import EmbeddedQueue
 from core.jobs.port import (
     ClaimableQueue,
+    Finished,
     Gate,
     Handler,
     Job,
@@ -17,6 +18,7 @@ from core.jobs.worker import Worker
 __all__ = [
     "ClaimableQueue",
     "EmbeddedQueue",
+    "Finished",
     "Gate",
     "Handler",
     "Job",

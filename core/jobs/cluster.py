@@ -14,13 +14,13 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Job as Ticket
 from procrastinate.sql import queries
-from sqlalchemy import bindparam, delete, or_, select, text, update
+from sqlalchemy import bindparam, delete, event, or_, select, text, update
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import Clock
 from core.db import Database
-from core.jobs.embedded import HELD, JOB, LATER, LEASED, PARKED, RACES, READY, EmbeddedQueue, held
+from core.jobs.embedded import CLAIMED, HELD, JOB, LATER, LEASED, PARKED, RACES, READY, EmbeddedQueue, held
 from core.jobs.port import Job
 
 QUEUED = "queued"  # Procrastinate has a job for this row
@@ -120,17 +120,17 @@ class ProcrastinateQueue(EmbeddedQueue):
             self._tickets[row.id, row.attempts] = ticket["id"]
         return jobs
 
-    async def _finish(self, done: Sequence[tuple[Job, str]]) -> Sequence[None]:
-        async with self._db.write() as session:
-            for job, worker in done:
-                gone = await session.scalar(delete(JOB).where(held(job, worker)).returning(JOB.c.id))
-                if gone is not None:
-                    await self._end(await _raw(session), self._tickets[job.id, job.attempts])
-        for job, _ in done:
+    async def finish_with(self, session: AsyncSession, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            gone = await session.scalar(delete(JOB).where(held(job, job.worker)).returning(JOB.c.id))
+            if gone is not None:
+                await self._end(await _raw(session), self._tickets[job.id, job.attempts])
+        event.listen(session.sync_session, "after_commit", lambda _: self._forget(jobs), once=True)
+
+    def _forget(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
             self._tickets.pop((job.id, job.attempts), None)
-            if job.partition_key:
-                self._wake(job.kind)  # its next one's turn has come
-        return [None] * len(done)
+        self._wake_all({job.kind for job in jobs if job.partition_key})  # the next one's turn has come
 
     async def put_back(
         self, job: Job, worker: str, due_at: datetime, error: str, *, failed: bool, keep_place: bool = False
@@ -217,7 +217,7 @@ _LEASE = (
         lease_until=bindparam("until", type_=JOB.c.due_at.type),
         attempts=JOB.c.attempts + 1,
     )
-    .returning(JOB.c.id, JOB.c.kind, JOB.c.payload, JOB.c.partition_key, JOB.c.attempts, JOB.c.failures)
+    .returning(*CLAIMED)
 )
 # Procrastinate has no word for these two.
 _LET_GO = text(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from sqlalchemy import (
     CursorResult,
     Index,
     Integer,
+    ScalarSelect,
     String,
     Table,
     Text,
@@ -19,12 +21,12 @@ from sqlalchemy import (
     bindparam,
     delete,
     event,
-    func,
     insert,
     or_,
     select,
     text,
     tuple_,
+    union_all,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -36,6 +38,7 @@ from core.bell import Bell
 from core.clock import Clock
 from core.db import Base, BigId, Database, UtcDateTime
 from core.jobs.port import TRANSACTIONAL, Job, ParkedJob
+from core.many import one_of
 
 READY = "ready"  # due, and nobody works on it
 LATER = "later"  # not due yet: holds nobody up
@@ -168,7 +171,7 @@ class EmbeddedQueue:
         self, session: AsyncSession, worker: str, kinds: Sequence[str], limit: int
     ) -> list[Job]:
         now = self._clock.now()
-        await session.execute(_PROMOTE, {"kinds": kinds, "now": now})
+        await session.execute(_PROMOTE[self._db.is_sqlite], {"kinds": kinds, "now": now})
         ids: list[int] = []
         for kind in kinds:
             if len(ids) < limit:
@@ -176,21 +179,34 @@ class EmbeddedQueue:
         if not ids:
             return []
         lease = {"ids": ids, "until": now + self._lease, "by": worker}
-        claimed = [Job(*row) for row in await session.execute(_LEASE, lease)]
+        statement = _LEASE[self._db.is_sqlite]
+        claimed = [Job(*row) for row in await session.execute(statement, lease)]
         place = {id_: number for number, id_ in enumerate(ids)}
         return sorted(claimed, key=lambda job: place[job.id])
 
     async def finish(self, job: Job, worker: str) -> None:
-        await self._finished.do((job, worker))
+        await self._finished.do(replace(job, worker=worker))
 
-    async def _finish(self, done: Sequence[tuple[Job, str]]) -> Sequence[None]:
-        partitions = [job.partition_key for job, _ in done if job.partition_key]
+    async def _finish(self, done: Sequence[Job]) -> Sequence[None]:
         async with self._db.write() as session:
-            await session.execute(_FINISH, [held_by(job, worker) for job, worker in done])
-            waits = set(await session.scalars(_WAITS, {"partitions": partitions})) if partitions else set()
-        for kind in waits:  # its turn has come
-            self._wake(kind)
+            await self.finish_with(session, done)
         return [None] * len(done)
+
+    async def finish_with(self, session: AsyncSession, jobs: Sequence[Job]) -> None:
+        if self._db.is_sqlite:
+            await session.execute(_FINISH, [held_by(job, job.worker) for job in jobs])
+        else:
+            await session.execute(_FINISH_AT_ONCE, _columns(jobs))
+        partitions = [job.partition_key for job in jobs if job.partition_key]
+        if not partitions:
+            return
+        waits = set(await session.scalars(_WAITS[self._db.is_sqlite], {"partitions": partitions}))
+        if waits:  # their turn has come
+            event.listen(session.sync_session, "after_commit", lambda _: self._wake_all(waits), once=True)
+
+    def _wake_all(self, kinds: Collection[str]) -> None:
+        for kind in kinds:
+            self._wake(kind)
 
     async def put_back(
         self, job: Job, worker: str, due_at: datetime, error: str, *, failed: bool, keep_place: bool = False
@@ -223,8 +239,8 @@ class EmbeddedQueue:
     async def next_due(self, kinds: Sequence[str]) -> datetime | None:
         """When the next waiting job is due."""
         async with self._db.read() as session:
-            due: datetime | None = await session.scalar(_NEXT_DUE, {"kinds": kinds})
-        return due
+            asked = [(await session.execute(_NEXT_DUE, {"of_kind": kind})).one() for kind in kinds]
+        return min((due for row in asked for due in row if due is not None), default=None)
 
 
 # The statements are built once: a queue asks the same few questions thousands of times an hour.
@@ -251,14 +267,16 @@ def _nobody_before() -> ColumnElement[bool]:
     return or_(JOB.c.partition_key.is_(None), and_(in_work.is_(None), before.is_(None)))
 
 
-_DUE = select(JOB.c.id).where(
-    _KINDS,
-    or_(
-        and_(JOB.c.state.in_([LATER, HELD]), JOB.c.due_at <= _NOW),
-        and_(JOB.c.state == LEASED, JOB.c.lease_until < _NOW),
-    ),
-)
-_PROMOTE = update(JOB).where(JOB.c.id.in_(_DUE.with_for_update(skip_locked=True))).values(state=READY)
+_COME = and_(_KINDS, JOB.c.state.in_([LATER, HELD]), JOB.c.due_at <= _NOW)
+_LEFT = and_(_KINDS, JOB.c.state == LEASED, JOB.c.lease_until < _NOW)  # its worker died
+_DUE = {
+    # Given an OR, SQLite reads the whole table once most of it is of one kind.
+    True: union_all(select(JOB.c.id).where(_COME), select(JOB.c.id).where(_LEFT)),
+    False: select(JOB.c.id).where(or_(_COME, _LEFT)).with_for_update(skip_locked=True),
+}
+_PROMOTE = {
+    sqlite: update(JOB).where(JOB.c.id.in_(_DUE[sqlite])).values(state=READY) for sqlite in (True, False)
+}
 _RUNNABLE = (
     select(JOB.c.id)
     .where(_KIND, JOB.c.state == READY, _nobody_before())
@@ -266,17 +284,27 @@ _RUNNABLE = (
     .limit(bindparam("limit", type_=Integer()))
     .with_for_update(skip_locked=True)
 )
-_LEASE = (
-    update(JOB)
-    .where(JOB.c.id.in_(bindparam("ids", expanding=True)), JOB.c.state == READY)
+CLAIMED = (  # a `Job`
+    JOB.c.id,
+    JOB.c.kind,
+    JOB.c.payload,
+    JOB.c.partition_key,
+    JOB.c.attempts,
+    JOB.c.failures,
+    JOB.c.worker,
+)
+_LEASE = {
+    sqlite: update(JOB)
+    .where(one_of(JOB.c.id, "ids", sqlite=sqlite), JOB.c.state == READY)
     .values(
         state=LEASED,
         worker=bindparam("by"),
         lease_until=bindparam("until", type_=UtcDateTime()),
         attempts=JOB.c.attempts + 1,
     )
-    .returning(JOB.c.id, JOB.c.kind, JOB.c.payload, JOB.c.partition_key, JOB.c.attempts, JOB.c.failures)
-)
+    .returning(*CLAIMED)
+    for sqlite in (True, False)
+}
 # Still ours: the lease was not given to another attempt meanwhile.
 _HELD = and_(
     JOB.c.id == bindparam("job"),
@@ -286,6 +314,11 @@ _HELD = and_(
 )
 _FREE = {"worker": None, "lease_until": None, "attempts": 0}
 _FINISH = delete(JOB).where(_HELD)
+_FINISH_AT_ONCE = text(
+    "DELETE FROM job USING unnest(CAST(:ids AS bigint[]), CAST(:attempts AS int[]), CAST(:workers AS text[]))"
+    " AS done(id, attempts, worker) WHERE job.id = done.id AND job.attempts = done.attempts"
+    " AND job.worker = done.worker AND job.state = 'leased'"
+)
 _PUT_BACK = (
     update(JOB)
     .where(_HELD)
@@ -308,12 +341,21 @@ _RELEASE = (
     .where(JOB.c.worker == bindparam("by"), JOB.c.state == LEASED)
     .values(state=READY, worker=None, lease_until=None)
 )
-_WAITS = (
-    select(JOB.c.kind)
+_WAITS = {
+    sqlite: select(JOB.c.kind)
     .distinct()
-    .where(JOB.c.partition_key.in_(bindparam("partitions", expanding=True)), JOB.c.state == READY)
-)
-_NEXT_DUE = select(func.min(JOB.c.due_at)).where(_KINDS, JOB.c.state.in_([LATER, HELD]))
+    .where(one_of(JOB.c.partition_key, "partitions", sqlite=sqlite), JOB.c.state == READY)
+    for sqlite in (True, False)
+}
+
+
+def _first_due(state: str) -> ScalarSelect[datetime]:
+    """The first entry of an index. The least of all that wait would read them all."""
+    first = select(JOB.c.due_at).where(_KIND, JOB.c.state == state).order_by(JOB.c.due_at).limit(1)
+    return first.scalar_subquery()
+
+
+_NEXT_DUE = select(_first_due(LATER).label("later"), _first_due(HELD).label("held"))
 _PARKED = (
     select(JOB.c.id, JOB.c.kind, JOB.c.partition_key, JOB.c.last_error, JOB.c.created_at)
     .where(JOB.c.state == PARKED)
@@ -326,6 +368,14 @@ def held(job: Job, worker: str) -> ColumnElement[bool]:
     """Still this worker's: the lease was not given to another attempt meanwhile."""
     mine = and_(JOB.c.worker == worker, JOB.c.state == LEASED, JOB.c.attempts == job.attempts)
     return and_(JOB.c.id == job.id, mine)
+
+
+def _columns(jobs: Sequence[Job]) -> dict[str, Any]:
+    return {
+        "ids": [job.id for job in jobs],
+        "attempts": [job.attempts for job in jobs],
+        "workers": [job.worker for job in jobs],
+    }
 
 
 def held_by(job: Job, worker: str) -> dict[str, Any]:

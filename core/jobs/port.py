@@ -27,6 +27,7 @@ class Job:
     partition_key: str | None
     attempts: int  # claims in a row without an orderly end, this one included: did processes die on it?
     failures: int  # how often a handler failed on it before
+    worker: str = ""  # who holds it
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,10 @@ class RetryAfter(Exception):
         super().__init__(delay)
         self.delay = delay
         self.keep_place = keep_place
+
+
+class Finished(Exception):
+    """Raised by a handler: the job is finished, in the transaction of what it did (`finish_with`)."""
 
 
 class Park(Exception):
@@ -115,6 +120,10 @@ class ClaimableQueue(JobQueue, Protocol):
     async def claim(self, worker: str, kinds: Sequence[str], limit: int) -> list[Job]: ...
 
     async def finish(self, job: Job, worker: str) -> None: ...
+
+    async def finish_with(self, session: AsyncSession, jobs: Sequence[Job]) -> None:
+        """Finish claimed jobs in the caller's transaction, together with what they did."""
+        ...
 
     async def put_back(
         self, job: Job, worker: str, due_at: datetime, error: str, *, failed: bool, keep_place: bool = False

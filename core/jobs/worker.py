@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 from core import logs
 from core.clock import Clock
-from core.jobs.port import ClaimableQueue, Gate, Handler, Job, Park, RetryAfter
+from core.jobs.port import ClaimableQueue, Finished, Gate, Handler, Job, Park, RetryAfter
 
 log = logs.get("worker")
 
 Result = TypeVar("Result")
 
 POLL = timedelta(seconds=1)  # for work that another process added
+GATHER = timedelta(milliseconds=4)  # of real time: with every slot taken, others end soon after the first
 KEEP_LEASES = timedelta(seconds=10)
 LET_END = timedelta(seconds=5)  # of real time, for jobs under way when the process is told to stop
 POISON = 5  # claims in a row that ended neither well nor badly: the process dies on this job
@@ -43,6 +44,7 @@ class Worker:
         self._let_end = let_end
         self._gate = gate
         self._running: set[asyncio.Task[None]] = set()
+        self._was_full = False
         self._ear = queue.ear(self._handlers)
 
     async def run(self) -> None:
@@ -80,6 +82,9 @@ class Worker:
             await asyncio.gather(*(self._do(job) for job in jobs))
 
     async def _round(self) -> None:
+        if self._was_full:  # one claim for all who end about now, instead of one for each
+            self._was_full = False
+            await asyncio.sleep(GATHER.total_seconds())
         self._ear.clear()
         if self._gate and not self._gate.room():
             await self._clock.sleep_until(self._gate.opens_at())
@@ -103,6 +108,7 @@ class Worker:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if len(self._running) == self._slots:
+            self._was_full = True
             self._ear.set()  # there was no room for what waits
         self._running.discard(task)
 
@@ -130,6 +136,8 @@ class Worker:
             await self._queue.put_back(
                 job, self._name, due, "asked for later", failed=False, keep_place=later.keep_place
             )
+        except Finished:
+            pass
         except Park as why:
             await self._park(job, handler, str(why))
         except Exception as error:

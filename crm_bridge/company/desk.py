@@ -41,6 +41,7 @@ class DeskRules(BaseModel):
     next_answer: timedelta = timedelta(minutes=10)
     resolution: timedelta = timedelta(hours=24)
     warn_before: timedelta = timedelta(minutes=2)  # a promise is broken
+    warn_resolution: timedelta = timedelta(hours=2)  # the same, of the promise that a matter is settled
     vip_ahead: timedelta = timedelta(minutes=15)  # an important customer counts as waiting so much longer
     upset_ahead: timedelta = timedelta(minutes=10)
     routing: Literal["least_busy", "round_robin"] = "least_busy"

@@ -1,8 +1,9 @@
 """What a customer wants to be written to about, effective at once."""
 
-from sqlalchemy import update
+from sqlalchemy import Integer, column, delete, insert, table, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.db import BigId, UtcDateTime
 from crm_bridge.company.messages import MessageRules
 from crm_bridge.consent import Consents
 from crm_bridge.models import Customer, Decision, Purpose
@@ -10,6 +11,12 @@ from crm_bridge.operations.once import Result
 from crm_bridge.operations.running import Operations
 
 SOURCE = "chat"
+FREQUENCY = table(  # its model stands with the decisions that obey it, a layer above
+    "contact_frequency",
+    column("customer_id", BigId),
+    column("per_week", Integer),
+    column("changed_at", UtcDateTime),
+)
 
 
 class MessageOperations:
@@ -41,6 +48,32 @@ class MessageOperations:
             return await self.record(session, customer_id, purposes, channel, Decision.GRANTED)
 
         return await self._operations.run(key, "opt_in", customer_id, work)
+
+    async def set_times(
+        self, key: str, customer_id: int, hours: tuple[int, int] | None, per_week: int | None
+    ) -> Result:
+        """When and how often we may write first.
+
+        Args:
+            hours: of the customer's own day, from and until; None with no `per_week` either: as before they
+                said anything, at any hour that the company keeps.
+            per_week: messages at most.
+        """
+
+        async def work(session: AsyncSession) -> Result:
+            now, back = self._operations.clock.now(), hours is None and per_week is None
+            if hours or back:
+                begin, end = hours or (None, None)
+                values = {"preferred_from": begin, "preferred_until": end, "updated_at": now}
+                await session.execute(update(Customer).where(Customer.id == customer_id).values(values))
+            if per_week is not None or back:
+                await session.execute(delete(FREQUENCY).where(FREQUENCY.c.customer_id == customer_id))
+            if per_week is not None:
+                row = {"customer_id": customer_id, "per_week": per_week, "changed_at": now}
+                await session.execute(insert(FREQUENCY).values(row))
+            return {"hours": list(hours) if hours else None, "per_week": per_week}
+
+        return await self._operations.run(key, "message_times", customer_id, work)
 
     async def record(
         self,

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from core.clock import ManualClock
 from crm_bridge.identity import user_hash
-from crm_bridge.models import ConsentRecord, Decision, Proof, Purpose
+from crm_bridge.models import ConsentRecord, Decision, Message, Proof, Purpose
 from crm_bridge.start_keys import KEY_LIVES, StartKeys
 from tests.channels.conftest import ADDRESSES
 from tests.channels.shop import Shop, until
@@ -142,3 +142,34 @@ async def test_stop_ends_the_mailings_and_not_the_conversation(
     await person.says("стоп, а где мой заказ?")
     await person.hears()
     assert engine.asked[-1]["text"] == "стоп, а где мой заказ?"
+
+
+async def test_two_accounts_of_one_customer_at_the_same_moment_are_two_turns_one_after_the_other(
+    shop: Shop, engine: ScriptedEngine, messengers: Messengers
+) -> None:
+    """Else both would follow the same turn, and the assistant would forget one of them."""
+    maria = await shop.customer("+79161234567")
+    by_telegram, by_vk = messengers.telegram.person("42"), messengers.vk.person("2042")
+    for person, channel in ((by_telegram, "telegram"), (by_vk, "vk")):
+        await person.says("Добрый день")
+        await person.hears()
+        account = await shop.identity(channel)
+        async with shop.gateway.db.write() as session:
+            await shop.gateway.identities.link(session, account.id, maria, Proof.SHARED_PHONE)
+
+    engine.gate.clear()
+    engine.reached.clear()
+    await by_telegram.says("Где мой заказ?")
+    await engine.reached.wait()
+    await by_vk.says("И сколько я плачу за доставку?")
+    await until(lambda: heard_by_the_company(shop, "И сколько я плачу за доставку?"))
+    engine.gate.set()
+    assert (await by_telegram.hears()).text == "re: Где мой заказ?"
+    assert (await by_vk.hears()).text == "re: И сколько я плачу за доставку?"
+    first, second = engine.asked[-2:]
+    assert (second["conversation_id"], second["after"]) == (first["conversation_id"], first["message_id"])
+
+
+async def heard_by_the_company(shop: Shop, text: str) -> bool:
+    async with shop.gateway.db.read() as session:
+        return await session.scalar(select(Message.id).where(Message.text == text)) is not None

@@ -29,6 +29,7 @@ from tests.conversations.stage import Stage, World, running_stage
 LONGEST = 12  # turns of one conversation
 PATIENCE = 4  # the same reply so often in a row, without a way to a person, is a loop
 PERSON = "human_agent"
+EMPTY, EXCEPTION, ACTION_FAILED, PLACEHOLDER, LOOP = "empty", "exception", "failed", "placeholder", "loop"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ class Figures:
     replies: Counter[str] = field(default_factory=Counter)
     responses: Counter[str] = field(default_factory=Counter)
     buttons: Counter[str] = field(default_factory=Counter)  # pressed, by what stands on them
+    offered: set[str] = field(default_factory=set)  # buttons that stood there to be pressed
+    intents: Counter[str] = field(default_factory=Counter)  # as the messages were understood
+    troubles: Counter[str] = field(default_factory=Counter)  # dead ends, by kind
     dead_ends: list[DeadEnd] = field(default_factory=list)
 
     def never_said(self) -> list[str]:
@@ -63,16 +67,23 @@ class Figures:
         return sorted(set(domain["responses"]) - set(self.responses))
 
     def lines(self) -> list[str]:
-        never = self.never_said()
+        never, known = self.never_said(), set(intents_of_domain())
         seen = len(self.responses)
         return [
             f"conversations          {self.conversations}",
             f"turns                  {self.turns}",
-            f"presses                {self.presses}, of {len(self.buttons)} different buttons",
+            f"presses                {self.presses}",
+            f"buttons pressed        {len(self.buttons)} of {len(self.offered)} that were offered",
+            f"intents heard          {len(self.intents)} of {len(known)}",
+            f"intents never heard    {', '.join(sorted(known - set(self.intents))) or 'none'}",
             f"handed over to people  {self.handed_over}",
             f"distinct replies       {len(self.replies)}",
             f"responses seen         {seen} of {seen + len(never)}",
             f"never seen             {', '.join(never) or 'none'}",
+            f"empty replies          {self.troubles[EMPTY]}",
+            f"exceptions             {self.troubles[EXCEPTION] + self.troubles[ACTION_FAILED]}",
+            f"unfilled placeholders  {self.troubles[PLACEHOLDER]}",
+            f"loops without a person {self.troubles[LOOP]}",
             f"dead ends              {len(self.dead_ends)}",
             f"seconds                {self.seconds:.0f}",
         ]
@@ -118,12 +129,13 @@ class Walk:
         try:
             answer = await self.engine.turn(self.someone.request(self.world, message_id, after, move), None)
         except (EngineAway, EngineRefused) as error:
-            self._dead(f"{type(error).__name__}: {error}")
+            self._dead(EXCEPTION, f"{type(error).__name__}: {error}")
             return None
+        self.figures.intents[str((answer.nlu.get("intent") or {}).get("name"))] += 1
         self.figures.responses.update(name for name in answer.actions if name.startswith("utter_"))
         self._hear(answer.replies)
-        if why := self._trouble(answer.replies):
-            self._dead(why)
+        if trouble := self._trouble(answer.replies):
+            self._dead(*trouble)
             return None
         return answer.replies
 
@@ -134,20 +146,21 @@ class Walk:
         self.earlier.extend(self.offered)
         buttons = [one for reply in replies for one in reply.get("buttons") or ()]
         self.offered = [Button.of_payload(one["title"], one["payload"]) for one in buttons]
+        self.figures.offered.update(button.title for button in self.offered)
         self.transcript.extend(f"  [{button.title}]" for button in self.offered)
 
-    def _trouble(self, replies: list[dict[str, Any]]) -> str | None:
-        """What is wrong with the answer, if anything."""
+    def _trouble(self, replies: list[dict[str, Any]]) -> tuple[str, str] | None:
+        """What is wrong with the answer, if anything: its kind, and in words."""
         texts = [str(reply.get("text") or "") for reply in replies]
         heard = "\n".join(texts)
         if not texts or not all(text.strip() for text in texts):
-            return "an empty reply"
+            return EMPTY, "an empty reply"
         if left := LEFT_OPEN.search(heard):
-            return f"«{left[0]}» in a reply"
+            return PLACEHOLDER, f"«{left[0]}» in a reply"
         if FAILED.intersection(texts):
-            return "an action failed"
+            return ACTION_FAILED, "an action failed"
         if self._goes_round(heard, replies):
-            return "the same again and again, and no way to a person"
+            return LOOP, "the same again and again, and no way to a person"
         return None
 
     def _goes_round(self, heard: str, replies: list[dict[str, Any]]) -> bool:
@@ -157,8 +170,15 @@ class Walk:
         self.last = heard
         return self.repeats >= PATIENCE
 
-    def _dead(self, why: str) -> None:
+    def _dead(self, kind: str, why: str) -> None:
+        self.figures.troubles[kind] += 1
         self.figures.dead_ends.append(DeadEnd(self.number, why, tuple(self.transcript)))
+
+
+def intents_of_domain() -> list[str]:
+    """All that can be heard, buttons alone included."""
+    domain = yml.parse((ROOT / "domain.yml").read_text(encoding="utf-8"))
+    return list(domain["intents"])
 
 
 def _failures() -> frozenset[str]:

@@ -42,11 +42,15 @@ class Event(BaseModel):
     sql: str | None = None  # somebody else changes something
 
 
+Kind = Literal["happy", "interruption", "correction", "cancellation", "unverified", "missing", "down"]
+
+
 class Setting(BaseModel):
     """Who talks and when, and what must be so in the end."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
+    kind: Kind | None = None  # None: as the story itself shows, see `Story.kind`
     customer: str | None = Field(None, alias="as")  # signed in on the company's site; None: a stranger
     language: Literal["ru", "en"] = "ru"  # of the page, and of all replies but for `switches`
     switches: dict[int, Literal["ru", "en"]] = Field(default_factory=dict)  # from this message on
@@ -78,6 +82,16 @@ class Story(BaseModel):
     metadata: Setting = Field(default_factory=lambda: Setting.model_validate({}))
     steps: tuple[Step, ...] = Field(min_length=1)
     file: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """What it is about: the straight way to the end, or what may come across."""
+        if self.metadata.kind:
+            return self.metadata.kind
+        if any(event.database == "down" for event in self.metadata.before.values()):
+            return "down"
+        proves = any("{code}" in (step.user or "") for step in self.steps)
+        return "unverified" if proves else "happy"
 
     def turns(self) -> list[Turn]:
         """The steps, grouped by message."""

@@ -1,16 +1,18 @@
 """The desk in a real browser: by keyboard alone, live, on a broken network, and for everybody's eyes."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
 from bot.gateway.outbox import Button, Line
-from crm_bridge.models import Author
+from crm_bridge.models import Author, Ticket, TicketKind, TicketState
 from tests.desk.conftest import PASSWORD, Console
 from tests.web.conftest import accessible
 
 ROWS = "#rows li[data-id] a"
+WITH_ALL = ("/desk/board", "/desk/canned", "/desk/cases", "/desk/agents/1")
 
 
 @pytest.fixture
@@ -161,12 +163,63 @@ async def test_on_a_broken_network_nothing_is_lost_and_nothing_said_twice(
     assert await console.lines(chat, Author.AGENT) == ["Слышите меня?"]
 
 
+async def test_what_is_typed_while_an_answer_is_on_its_way_stays(console: Console, page: Page) -> None:
+    chat = await console.waiting("Мария")
+    await takes(page, console)
+    answer = page.get_by_label("Ответ клиенту")
+
+    async def slow(route: Route) -> None:
+        await answer.press_sequentially(" И ещё одно")
+        await route.continue_()
+
+    await page.route("**/answer", slow, times=1)
+    await answer.fill("Добрый день!")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator("li.agent")).to_contain_text("Добрый день!")
+    await expect(answer).to_have_value("И ещё одно")
+    await page.reload()
+    await expect(answer).to_have_value("И ещё одно")
+    assert await console.lines(chat, Author.AGENT) == ["Добрый день!"]
+
+
+async def test_a_case_is_solved_beside_the_dialogue_and_in_the_list(console: Console, page: Page) -> None:
+    chat = await console.waiting("Мария")
+    for number, subject in enumerate(("Чайник течёт", "Вернуть деньги"), 1):
+        async with console.db.write() as session:
+            session.add(Ticket(
+                customer_id=1, number=f"T-{number:05}", kind=TicketKind.COMPLAINT, state=TicketState.OPEN,
+                subject=subject, conversation_id=chat, opened_at=console.clock.now(),
+                due_at=console.clock.now() + timedelta(hours=number), updated_at=console.clock.now(),
+            ))  # fmt: skip
+    await log_in(page, console)
+    await page.goto(f"{console.url}/desk/c/{chat}")
+    case = page.locator(".case", has_text="Чайник течёт")
+    await case.locator("summary").click()
+    await case.get_by_label("Состояние").select_option("in_progress")
+    await case.get_by_role("button", name="Изменить").click()
+    await expect(case.get_by_role("status")).to_contain_text("в работе")
+    await case.get_by_label("Состояние").select_option("solved")
+    await case.get_by_role("button", name="Изменить").click()
+    await expect(case.get_by_role("status")).to_contain_text("решено")
+    await page.goto(f"{console.url}/desk/cases")
+    await expect(page.locator(".case")).to_have_count(1)
+    await page.locator(".case summary").click()
+    await page.locator(".case").get_by_role("link").click()
+    await expect(page.locator("ol.log")).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_every_page_is_accessible(console: Console, page: Page, scheme: str) -> None:
     await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     await page.goto(f"{console.url}/staff/login")
     await accessible(page)
     chat = await console.waiting("Мария", "где заказ?", "track_order", vip=True, urgent=True)
+    async with console.db.write() as session:
+        session.add(Ticket(
+            customer_id=1, number="T-00001", kind=TicketKind.COMPLAINT, state=TicketState.OPEN,
+            subject="Чайник течёт", conversation_id=chat, opened_at=console.clock.now(),
+            due_at=console.clock.now() + timedelta(hours=1), updated_at=console.clock.now(),
+        ))  # fmt: skip
     async with console.db.write() as session:
         line = Line("Чем помочь?", [Button("Где мой заказ?", "track_order")])
         await console.gateway.outbox.say(session, chat, [line], author=Author.ASSISTANT, epoch=1)
@@ -187,7 +240,7 @@ async def test_every_page_is_accessible(console: Console, page: Page, scheme: st
     await page.get_by_label("Ответ клиенту").press_sequentially("/при")
     await expect(page.locator("#choices li").first).to_be_visible()
     await accessible(page)
-    for path in ("/staff/account", "/desk/board", "/desk/canned", "/desk/agents/1", f"/desk/c/{chat}/review"):
+    for path in ("/staff/account", *WITH_ALL, f"/desk/c/{chat}/review"):
         await page.goto(console.url + path)
         await accessible(page)
 
@@ -197,7 +250,7 @@ async def test_no_page_is_wider_than_the_screen(console: Console, page: Page, wi
     chat = await console.waiting("Константиния-Мария", "а" * 300, "track_order", vip=True)
     await page.set_viewport_size({"width": width, "height": 800})
     await log_in(page, console, "boris")
-    for path in ("/desk", f"/desk/c/{chat}", "/desk/board", "/desk/canned", f"/desk/c/{chat}/review"):
+    for path in ("/desk", f"/desk/c/{chat}", *WITH_ALL, f"/desk/c/{chat}/review"):
         await page.goto(console.url + path)
         overflow = await page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"

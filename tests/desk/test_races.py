@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from sqlalchemy import select
 
+from bot.desk.lists import View, listed
 from bot.desk.shell import texts
 from bot.desk.work import NotYours, Recipient, Work
 from bot.gateway.app import Gateway
@@ -185,3 +186,29 @@ async def test_a_customer_who_writes_while_it_is_put_aside_is_owed_an_answer(sta
         assert row.asked_at is not None
         assert row.place in (Place.ANSWER, Place.SNOOZED)
         assert (row.snoozed_until is not None) == (row.place is Place.SNOOZED)
+
+
+async def test_how_the_message_sounds_that_calls_people_counts_at_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the engine understood is in the log before people are called, for they are sorted by it."""
+
+    async def hands_over(request: TurnRequest, memory: dict[str, Any] | None) -> TurnAnswer:
+        return TurnAnswer(
+            replies=[{"text": "Зову сотрудника.", "custom": {"handoff": {"reason": "asked"}}}],
+            nlu={"intent": {"name": "track_order", "confidence": 0.9}, "sentiment": -0.8},
+            actions=[],
+            memory={},
+            repeated=False,
+        )
+
+    monkeypatch.setattr(stage.gateway.engine, "turn", hands_over)
+    chat, job = await stage.customer("visitor")
+    await stage.gateway.turns.run(job)
+    async with stage.gateway.db.read() as session:
+        row = await session.get_one(Handoff, chat)
+        [waiting] = await listed(session, View.QUEUE, stage.anna.id, stage.gateway.clock.now())
+    assert (row.sentiment, row.topic) == (-0.8, "track_order")
+    assert waiting.upset
+    assert row.due_at
+    assert row.rank_at == row.due_at - stage.gateway.handoffs.rules.upset_ahead

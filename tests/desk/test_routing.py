@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
+from bot.desk.board import board
+from bot.desk.lists import Filter, View, belongs, listed
 from bot.desk.presence import Colleague, colleagues, seen
 from bot.desk.routing import choose
 from bot.desk.tables import DeskAgent
-from bot.gateway.handoffs import Handoff, Place
+from bot.gateway.handoffs import Handoff, Place, PromiseKind
 from crm_bridge.company.desk import DeskRules, Team
 from crm_bridge.company.hours import Hours
 from crm_bridge.company.words import Words
@@ -83,6 +85,9 @@ def test_promises_count_working_time_only() -> None:
     rules = DeskRules(hours=hours)
     friday = datetime(2026, 11, 20, 17, 58, tzinfo=UTC)
     assert rules.due(friday, timedelta(minutes=5)) == datetime(2026, 11, 23, 9, 3, tzinfo=UTC)
+    holiday = hours.model_copy(update={"closed": (datetime(2026, 11, 23, tzinfo=UTC).date(),)})
+    after_it = DeskRules(hours=holiday).due(friday, timedelta(minutes=5))
+    assert after_it == datetime(2026, 11, 27, 9, 3, tzinfo=UTC)
 
 
 async def test_who_waits_is_offered_and_the_offer_moves_on(console: Console) -> None:
@@ -201,6 +206,60 @@ async def test_people_are_warned_before_a_promise_is_broken_and_it_escalates(con
     console.clock.advance(timedelta(minutes=3))
     await console.routing.round()
     assert (await console.handoff(chat)).escalated_at
+
+
+async def test_a_matter_that_is_not_settled_in_time_is_called_overdue(console: Console) -> None:
+    """The customer has the word, and nothing is owed but that the matter is settled."""
+    await there(console, ANNA)
+    chat = await console.waiting("Мария")
+    async with console.db.write() as session:
+        await console.gateway.ownership.take(session, chat, 1, ANNA)
+        await console.gateway.handoffs.answered(session, chat, ANNA)
+    promised = (await console.handoff(chat)).resolve_by
+    rules = console.gateway.handoffs.rules
+
+    async def stands() -> tuple[str, bool, int, int]:
+        now = console.clock.now()
+        async with console.db.read() as session:
+            [row] = await listed(session, View.MINE, ANNA, now)
+            late = await listed(session, View.CUSTOMER, ANNA, now, Filter(only="late"))
+            found = await board(session, now, "Europe/Moscow")
+        [resolution] = [one for one in found.kept if one.kind is PromiseKind.RESOLUTION]
+        assert bool(late) == belongs(row, View.CUSTOMER, ANNA, Filter(only="late"), now)
+        return str(row.place), row.warned, found.overdue, resolution.open
+
+    console.clock.advance(promised - rules.warn_resolution - console.clock.now() - timedelta(minutes=1))
+    await console.routing.round()
+    assert await stands() == ("customer", False, 0, 0)
+    console.clock.advance(timedelta(minutes=1))
+    await console.routing.round()
+    assert await stands() == ("customer", True, 0, 0), "warned before it is broken"
+    console.clock.advance(rules.warn_resolution + timedelta(minutes=1))
+    assert await stands() == ("customer", True, 1, 1)
+    async with console.db.write() as session:
+        await console.gateway.handoffs.resolved(session, chat, ANNA)
+        await console.gateway.ownership.hand_back(session, chat, 2)
+    async with console.db.read() as session:
+        found = await board(session, console.clock.now(), "Europe/Moscow")
+    [resolution] = [one for one in found.kept if one.kind is PromiseKind.RESOLUTION]
+    assert (found.overdue, resolution.all, resolution.in_time, resolution.open) == (0, 1, 0, 0)
+
+
+async def test_the_next_answer_is_warned_of_as_the_first(console: Console) -> None:
+    chat = await console.waiting("Мария")
+    async with console.db.write() as session:
+        await console.gateway.ownership.take(session, chat, 1, ANNA)
+        await console.gateway.handoffs.answered(session, chat, ANNA)
+        await console.gateway.handoffs.customer_wrote(session, chat)
+    await there(console, ANNA)
+    console.clock.advance(timedelta(minutes=7))
+    await there(console, ANNA)
+    await console.routing.round()
+    assert (await console.handoff(chat)).warned_at is None
+    console.clock.advance(timedelta(minutes=1))
+    await there(console, ANNA)
+    await console.routing.round()
+    assert (await console.handoff(chat)).warned_at
 
 
 async def test_who_waited_in_vain_hears_the_truth_and_is_not_forgotten(console: Console) -> None:

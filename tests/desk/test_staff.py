@@ -44,6 +44,8 @@ TABLE = {
     ("POST", "/desk/c/{chat}/do/cancel_order"): ANSWER,
     ("GET", "/desk/c/{chat}/do/slots"): ANSWER,
     ("POST", "/desk/c/{chat}/do/book_visit"): ANSWER,
+    ("GET", "/desk/cases"): ANSWER,
+    ("POST", "/desk/cases/T-00001"): ANSWER,
     ("GET", "/desk/canned"): ANSWER,
     ("GET", "/desk/canned/list?conversation={chat}"): ANSWER,
     ("POST", "/desk/canned"): SUPERVISE,
@@ -92,6 +94,41 @@ async def test_the_table_has_every_page_of_the_staff(console: Console) -> None:
     for route in console.app.router.routes():
         if _shape(route).startswith(("/desk", "/staff")) and route.method != "HEAD":
             assert _shape(route) in open_to_all or (route.method, _shape(route)) in tried
+
+
+OFFICE = ("/studio", "/proactive")
+
+
+async def test_the_administrators_pages_are_theirs_alone(console: Console, agent: Browser) -> None:
+    """Every page and deed that there is, those that come later too."""
+    browsers = {login: await agent(login) for login in ("anna", "boris")}
+    stranger, vera = await agent(), await agent("vera")
+    tokens = {login: await browser.csrf() for login, browser in browsers.items()}
+    seen = 0
+    for route in console.app.router.routes():
+        if not _shape(route).startswith(OFFICE) or route.method not in ("GET", "POST"):
+            continue
+        address = await _address(console, route)
+        seen += 1
+        get = route.method == "GET"
+        status, _ = await (stranger.get(address) if get else stranger.post(address, csrf=""))
+        assert status in (303, 401, 403), address
+        for login, browser in browsers.items():
+            status, _ = await (browser.get(address) if get else browser.post(address, csrf=tokens[login]))
+            assert status == 403, (login, address)
+        if get and not address.endswith("/events"):
+            assert (await vera.get(address))[0] not in (401, 403), address
+    assert seen > 40
+
+
+async def _address(console: Console, route: AbstractRoute) -> str:
+    """An address that leads to the route: some take a number, some a word."""
+    for word in ("1", "x", "utter_greet", "csv", "0" * 32):
+        address = re.sub(r"{[^}]*}", word, _shape(route))
+        found = await console.app.router.resolve(make_mocked_request(route.method, address))
+        if found.route is route:
+            return address
+    raise AssertionError(_shape(route))
 
 
 def _shape(route: AbstractRoute) -> str:

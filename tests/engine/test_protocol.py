@@ -101,5 +101,6 @@ def test_parse_touches_no_conversation(engine: Engine) -> None:
 
 def test_health_names_the_model(engine: Engine) -> None:
     assert requests.get(f"{engine.url}/webhooks/zabota/health", timeout=10).json() == {
-        "model": "first.tar.gz"
+        "model": "first.tar.gz",
+        "candidate": None,
     }

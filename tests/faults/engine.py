@@ -1,13 +1,19 @@
-"""An engine that speaks the engine's protocol and knows one answer: a process to be killed."""
+"""An engine that speaks the engine's protocol and knows one answer: a process to be killed.
+
+It holds conversations in memory like the real one: what it does not know it asks for, and the same message
+again gets the same answer.
+"""
 
 import argparse
 import hashlib
 import hmac
 import json
+from typing import Any
 
 from aiohttp import web
 
 KEY = b"engine"
+ANSWERS: dict[str, dict[str, Any]] = {}  # by conversation and message
 
 
 async def turn(request: web.Request) -> web.Response:
@@ -16,16 +22,23 @@ async def turn(request: web.Request) -> web.Response:
     if not hmac.compare_digest(signature, request.headers.get("X-Zabota-Signature", "")):
         return web.json_response({"error": {"code": "bad_signature"}}, status=401)
     asked = json.loads(raw)
-    return web.json_response(
-        {
-            "message_id": asked["message_id"],
-            "replies": [{"text": f"Ответ на {asked['text']}"}],
-            "nlu": {"intent": {"name": "ask", "confidence": 0.9}, "ranking": [], "language": "ru"},
-            "actions": [],
-            "memory": {"last": asked["message_id"]},
-            "repeated": False,
-        }
-    )
+    conversation, message, after = asked["conversation_id"], asked["message_id"], asked["after"]
+    if answer := ANSWERS.get(f"{conversation}/{message}"):
+        return web.json_response(answer | {"repeated": True})
+    memory: dict[str, Any] = asked["memory"] or ANSWERS.get(f"{conversation}/{after}", {}).get("memory", {})
+    if after and not memory:
+        return web.json_response({"error": {"code": "unknown_conversation"}}, status=409)
+    if after and memory["last"] != after:  # another turn's memory
+        return web.json_response({"error": {"code": "bad_request"}}, status=400)
+    answer = ANSWERS[f"{conversation}/{message}"] = {
+        "message_id": message,
+        "replies": [{"text": f"Ответ на {asked['text']}"}],
+        "nlu": {"intent": {"name": "ask", "confidence": 0.9}, "ranking": [], "language": "ru"},
+        "actions": [],
+        "memory": {"last": message},
+        "repeated": False,
+    }
+    return web.json_response(answer)
 
 
 async def health(_request: web.Request) -> web.Response:

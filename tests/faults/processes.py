@@ -41,6 +41,10 @@ class Mortal:
                 )
                 await self._child.wait()
 
+    @property
+    def lives(self) -> bool:
+        return self._keeper is not None
+
     def kill(self) -> None:
         """`kill -9`."""
         if self._child is not None and self._child.returncode is None:
@@ -48,11 +52,11 @@ class Mortal:
             self.deaths += 1
 
     async def answers(self, http: aiohttp.ClientSession) -> None:
-        """Return once it answers."""
-        async with asyncio.timeout(90):
-            while True:
+        """Return once it answers; one without an address need not."""
+        async with asyncio.timeout(900):
+            while self.health:
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with http.get(self.health, timeout=aiohttp.ClientTimeout(total=2)):
+                    async with http.get(self.health, timeout=aiohttp.ClientTimeout(total=10)):
                         return
                 await asyncio.sleep(0.1)  # another process: there is no event to wait for
 

@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import random
-import re
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,8 +16,10 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.gateway.app import Gateway
+from bot.gateway.marks import Marks
 from bot.gateway.outbox import Line
 from bot.gateway.tables import Inbox, LineState, Outbox
 from core.clock import SystemClock
@@ -27,14 +29,21 @@ from core.settings import Settings
 from crm_bridge.models import Author, Conversation, Identity, Message, Owner
 from tests.channels.shop import _plain
 from tests.fakes.messengers import FakeProvider, Messengers
+from tests.fakes.messengers.mail import FakeMail
 from tests.faults.processes import PYTHON, Mortal, Restarts
+from tests.faults.verdict import Log, Verdict
 from tests.ports import free_port
 
-WRITTEN_IN = ("telegram", "max", "vk", "whatsapp", "viber")  # customers do not write by SMS
+WRITTEN_IN = ("telegram", "max", "vk", "whatsapp", "viber")  # by webhook; besides, by letter and on the site
+REMINDED_IN = ("telegram", "max", "viber", "sms")  # nobody writes to us by SMS
 FAULTS = ("429", "500", "timeout", "drop_after_accept", "drop_before_accept", "dup_webhook", "reorder")
-AGAIN = "Повторяю:"
+LOST, LATER = "drop_after_accept", "451 4.7.1 Try again later"  # of the mail provider
+UNDER_WAY = (
+    300  # webhooks not taken yet, and messages not answered: customers have time, slow machines need it
+)
+STALLED = 240.0  # seconds in which nothing more was done with: something is wrong
 VISITORS = 50  # one address may not open more chats in a minute
-_NUMBER = re.compile(r"вопрос (\d+)\.")
+KILL_EVERY = 6.0  # seconds, at least
 
 
 @dataclass
@@ -42,10 +51,12 @@ class World:
     """The company's processes, its providers and its customers."""
 
     messengers: Messengers
+    mail: FakeMail
     db: Database
     gateways: list[Mortal]
-    engine: Mortal
+    others: list[Mortal]  # engines and processes that only deliver
     bases: list[str]  # of the gateways
+    joins: Mortal | None  # an engine that is started when half of them have written
     restarts: Restarts
     http: aiohttp.ClientSession
     own: Gateway  # in this process: only to begin conversations from our side
@@ -58,23 +69,38 @@ class World:
     async def live(self, messages: int, a_second: float, chats: int) -> None:
         """Customers write, reminders go out, and things break."""
         await self._open_web_chats(chats)
-        seconds = messages / a_second
-        breaking = asyncio.create_task(self._break_things(seconds))
+        await self._open_sms_chats(chats)
+        breaking = asyncio.create_task(self._break_things())
         tasks = []
         for number in range(messages):
-            channel = self.chance.choice((*WRITTEN_IN, "webchat"))
+            if number == messages // 2 and self.joins:
+                await self.joins.start()
+            channel = self.chance.choice((*WRITTEN_IN, "webchat", "email"))
             tasks.append(asyncio.create_task(self._write(channel, self.chance.randrange(chats), number)))
             if number % 20 == 19:
                 tasks.append(asyncio.create_task(self._remind(number)))
             await asyncio.sleep(1 / a_second)  # the traffic itself
+            while number % 50 == 0 and await self._too_much():  # noqa: ASYNC110 - other processes
+                await asyncio.sleep(0.5)
         await asyncio.gather(*tasks)
-        await breaking
+        if breaking.done():
+            breaking.result()  # whoever was killed did not come back
+        breaking.cancel()
+        await asyncio.gather(breaking, return_exceptions=True)
+
+    async def _too_much(self) -> bool:
+        pushed = sum(len(provider._pushing) for provider in self.messengers.all.values())
+        with contextlib.suppress(SQLAlchemyError):  # the database is away just now
+            return max(pushed, await self._unfinished()) > UNDER_WAY
+        return pushed > UNDER_WAY
 
     async def _write(self, channel: str, chat: int, number: int) -> None:
         self.asked[number] = channel
         text = f"вопрос {number}."
         if channel == "webchat":
             await self._write_on_site(chat, number, text)
+        elif channel == "email":
+            self.mail.write(text, sender=f"c{chat}@mail.example")
         else:
             provider = self.messengers.all[channel]
             await provider.person(_address(channel, chat)).says(text)
@@ -100,12 +126,22 @@ class World:
                 session = await opened.json()
                 self.visitors.append((session["visitor"], session["conversation_id"]))
 
+    async def _open_sms_chats(self, chats: int) -> None:
+        """They never wrote: the company knows their numbers."""
+        async with self.db.write() as session:
+            for chat in range(min(chats, VISITORS)):
+                phone = f"7926{chat:07}"
+                self.messengers.sms.person(phone)
+                account = await self.own.identities.get_or_create(session, "sms", "sms", phone)
+                await self.own.conversations.current(session, account.id, "sms", "sms", "ru")
+
     async def _remind(self, number: int) -> None:
         """We begin: somebody who wrote before is reminded of something."""
-        with contextlib.suppress(Exception):  # the database is away: the reminder was never stored
+        with contextlib.suppress(SQLAlchemyError):  # the database is away: the reminder was never stored
             async with self.db.write() as session:
                 query = select(Conversation).where(
-                    Conversation.channel.in_(("telegram", "max", "viber")), Conversation.owner == Owner.BOT
+                    Conversation.channel == self.chance.choice(REMINDED_IN),
+                    Conversation.owner == Owner.BOT,
                 )
                 conversation = await session.scalar(query.order_by(func.random()).limit(1))
                 if conversation is None:
@@ -120,46 +156,66 @@ class World:
                 )
             self.reminders[number] = conversation.channel
 
-    async def _break_things(self, seconds: float) -> None:
+    async def _break_things(self) -> None:
         """Faults all the time; every process is killed in turn, and the database goes away."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._inject(seconds))
-            tasks.create_task(self._kill(seconds))
+            tasks.create_task(self._inject())
+            tasks.create_task(self._kill())
 
-    async def _inject(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        while loop.time() < end:
-            channel, mode = self.chance.choice(WRITTEN_IN), self.chance.choice(FAULTS)
-            self.messengers.all[channel].fail(mode)
+    async def _inject(self) -> None:
+        while True:
+            channel = self.chance.choice((*WRITTEN_IN, "sms", "email"))
+            mode = self.chance.choice(FAULTS)
+            if channel == "email":
+                mode = self._break_mail()
+            else:
+                self.messengers.all[channel].fail(mode)
             self.injected[mode] += 1
             await asyncio.sleep(self.chance.uniform(0.1, 0.5))
 
-    async def _kill(self, seconds: float) -> None:
+    def _break_mail(self) -> str:
+        if self.chance.random() < 0.5:
+            self.mail.answers.append(LATER)
+            return LATER
+        self.mail.drop_after_accept += 1
+        return LOST
+
+    async def _kill(self) -> None:
         """One after the other; whoever was killed is back before the next one goes."""
+        await asyncio.sleep(KILL_EVERY / 2)
+        victims: list[Mortal | Restarts] = [*self.gateways, *self.others, self.restarts]
         loop = asyncio.get_running_loop()
-        end, pause = loop.time() + seconds, min(6.0, seconds / 4)
-        victims = itertools.cycle([*self.gateways, self.engine, self.restarts])
-        while loop.time() < end:
-            await asyncio.sleep(pause / 2)
-            victim = next(victims)
-            if isinstance(victim, Mortal):
+        for victim in itertools.cycle(victims):
+            began = loop.time()
+            if not isinstance(victim, Mortal):
+                await victim.once()
+            elif victim.lives:
                 victim.kill()
                 await victim.answers(self.http)
-            else:
-                await victim.once()
-            await asyncio.sleep(pause / 2)
+            # Most of the time everything lives, however slowly this machine starts a process.
+            await asyncio.sleep(max(KILL_EVERY, 2 * (loop.time() - began)))
 
-    async def settle(self, seconds: float = 120) -> None:
+    async def settle(self) -> None:
         """Nothing goes wrong any more: wait until everything that was accepted is done with."""
         for provider in self.messengers.all.values():
             provider.faults.clear()
-        for mortal in (*self.gateways, self.engine):
+        self.mail.answers.clear()
+        self.mail.drop_after_accept = 0
+        for mortal in (*self.gateways, *self.others):
             await mortal.answers(self.http)
-        async with asyncio.timeout(seconds):
-            await asyncio.gather(*(provider.settled() for provider in self.messengers.all.values()))
-            while await self._unfinished():  # noqa: ASYNC110
-                await asyncio.sleep(0.5)  # other processes: there is no event to wait for
+        await asyncio.gather(*(provider.settled() for provider in self.messengers.all.values()))
+        loop = asyncio.get_running_loop()
+        left, since = -1, loop.time()
+        while (now := await self._unfinished() + await self._letters_not_read()) > 0:
+            if now != left:
+                left, since = now, loop.time()
+            assert loop.time() - since < STALLED, f"{now} messages are stuck"
+            await asyncio.sleep(0.5)  # other processes: there is no event to wait for
+
+    async def _letters_not_read(self) -> int:
+        letters = select(func.count()).select_from(Inbox).where(Inbox.channel == "email")
+        async with self.db.read() as session:
+            return len(self.mail.letters) - (await session.scalar(letters) or 0)
 
     async def _unfinished(self) -> int:
         waiting = select(func.count()).select_from(Inbox).where(Inbox.processed_at.is_(None))
@@ -168,19 +224,28 @@ class World:
         async with self.db.read() as session:
             return (await session.scalar(waiting) or 0) + (await session.scalar(going) or 0)
 
-    async def verdict(self) -> "Verdict":
+    async def verdict(self) -> Verdict:
         """What became of every message."""
         verdict = Verdict(asked=len(self.asked), reminders=len(self.reminders))
         log = await self._log()
-        for name in WRITTEN_IN:
+        for name in (*WRITTEN_IN, "sms"):
             for person in self.messengers.all[name].people.values():
-                verdict.look(name, [heard.text for heard in person.heard], log)
+                verdict.look([heard.text for heard in person.heard], log)
+        for letters in self._letters().values():
+            verdict.look(letters, log)
         verdict.look_at_web_chat(log, self.asked)
         verdict.count_missing(self.asked, log)
         verdict.over_limit = sum(provider.over_limit for provider in self.messengers.all.values())
         return verdict
 
-    async def _log(self) -> "Log":
+    def _letters(self) -> dict[str, list[str]]:
+        """What people have in their mailboxes: a mail program shows a letter that comes twice once."""
+        mailboxes: dict[str, dict[str, str]] = defaultdict(dict)
+        for letter in self.mail.sent:
+            mailboxes[letter["To"]].setdefault(letter["Message-ID"], letter.get_content())
+        return {address: list(letters.values()) for address, letters in mailboxes.items()}
+
+    async def _log(self) -> Log:
         log = Log()
         query = (
             select(Message, Conversation.owner, Identity.channel, Inbox.outcome)
@@ -194,13 +259,14 @@ class World:
                 log.add(message, owner, channel, outcome)
         return log
 
-    def show(self, verdict: "Verdict", title: str) -> None:
+    def show(self, verdict: Verdict, title: str) -> None:
         """What was injected, and what was survived."""
         table = Table("what went wrong", "times", title=title)
         for mode, times in sorted(self.injected.items()):
             table.add_row(f"provider: {mode}", str(times))
-        for mortal in (*self.gateways, self.engine):
+        for mortal in (*self.gateways, *self.others):
             table.add_row(f"kill -9 of {mortal.name}", str(mortal.deaths))
+        table.add_row("an engine joined", str(int(self.joins is not None)))
         table.add_row("the database went away", str(self.restarts.count))
         again = sum(each.attempts - each.pushed for each in self.messengers.all.values())
         table.add_row("webhooks that were refused and came again", str(again))
@@ -208,172 +274,123 @@ class World:
         for name, value in vars(verdict).items():
             if isinstance(value, int):
                 table.add_row(name.replace("_", " "), str(value))
-        Console(width=100).print(table)
-
-
-@dataclass
-class Log:
-    """What the database knows."""
-
-    questions: dict[int, Message] = field(default_factory=dict)
-    to_people: set[int] = field(default_factory=set)
-    order: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  # by conversation
-    replies: Counter[str] = field(default_factory=Counter)  # published lines by the message they answer
-    states: dict[str, str] = field(default_factory=dict)  # of replies
-    conversation_of: dict[int, str] = field(default_factory=dict)
-
-    def add(self, message: Message, owner: Owner, channel: str, outcome: str | None) -> None:
-        if message.author is Author.CUSTOMER and (found := _NUMBER.search(message.text)):
-            number = int(found[1])
-            self.questions[number] = message
-            self.order[message.conversation_id].append(number)
-            self.conversation_of[number] = message.conversation_id
-            if outcome in ("silent", "apologised", "dropped") and owner is not Owner.BOT:
-                self.to_people.add(number)
-        elif message.reply_to:
-            self.states[message.reply_to] = message.state
-            if message.seq is not None:
-                self.replies[message.reply_to] += 1
-
-
-@dataclass
-class Verdict:
-    """Counted over all messages. What must be zero says so in `wrong`."""
-
-    asked: int
-    reminders: int
-    answered_once: int = 0
-    said_again_and_marked: int = 0
-    handed_to_people: int = 0
-    said_twice_without_a_mark: int = 0
-    never_accepted: int = 0  # the provider gave up before it got its 2xx
-    lost: int = 0
-    out_of_order: int = 0
-    over_limit: int = 0
-    reminders_twice: int = 0
-    _answered: set[int] = field(default_factory=set)
-
-    def look(self, channel: str, heard: list[str], log: Log) -> None:
-        """One person's screen."""
-        plain, marked, first = Counter[int](), Counter[int](), list[int]()
-        for text in heard:
-            if found := _NUMBER.search(text):
-                number = int(found[1])
-                if number not in plain and number not in marked:
-                    first.append(number)
-                (marked if AGAIN in text else plain)[number] += 1
-        self.reminders_twice += sum(
-            times > 1 for text, times in Counter(heard).items() if text.startswith("Напоминание")
-        )
-        self.said_twice_without_a_mark += sum(times > 1 for times in plain.values())
-        self.said_again_and_marked += len(marked)
-        self._answered |= set(first)
-        if first:
-            expected = [n for n in log.order[log.conversation_of[first[0]]] if n in set(first)]
-            self.out_of_order += first != expected
-
-    def look_at_web_chat(self, log: Log, asked: dict[int, str]) -> None:
-        for number, channel in asked.items():
-            if channel == "webchat" and number in log.questions:
-                times = log.replies[log.questions[number].id]
-                self.said_twice_without_a_mark += times > 1
-                if times:
-                    self._answered.add(number)
-
-    def count_missing(self, asked: dict[int, str], log: Log) -> None:
-        for number in asked:
-            if number in self._answered:
-                self.answered_once += 1
-            elif number not in log.questions:
-                self.never_accepted += 1
-            elif number in log.to_people or self._left_to_people(number, log):
-                self.handed_to_people += 1
-            else:
-                self.lost += 1
-
-    def _left_to_people(self, number: int, log: Log) -> bool:
-        """The answer was there, and nobody knows whether it arrived: people were told to look."""
-        question = log.questions.get(number)
-        return question is not None and log.states.get(question.id) in ("uncertain", "failed", "dropped")
-
-    @property
-    def wrong(self) -> dict[str, int]:
-        zero = ("said_twice_without_a_mark", "lost", "out_of_order", "over_limit", "reminders_twice")
-        return {name: getattr(self, name) for name in zero if getattr(self, name)}
+        Console(width=100).print(table, *verdict.traces, sep="\n")
 
 
 def _address(channel: str, chat: int) -> str:
     return {"whatsapp": f"7916{chat:07}", "viber": f"{chat:010}AB="}.get(channel, str(1000 + chat))
 
 
+@dataclass(frozen=True)
+class Size:
+    """How many processes the company runs."""
+
+    gateways: int = 1
+    engines: int = 1
+    deliveries: int = 0  # none: the gateways send themselves
+
+
 @asynccontextmanager
 async def open_world(
-    url: str, folder: Path, restarts: Restarts, gateways: int, seed: int = 7, **settings: str
+    url: str, folder: Path, restarts: Restarts, size: Size, seed: int = 7, **settings: str
 ) -> AsyncIterator[World]:
-    """Start everything, with an account at every messenger."""
-    engine_port, ports = free_port(), [free_port() for _ in range(gateways)]
-    async with Messengers() as messengers, aiohttp.ClientSession() as http:
-        accounts = {name: _plain(each.account()) for name, each in messengers.all.items()}  # type: ignore[attr-defined]
-        (folder / "channels.yml").write_text(yaml.safe_dump({"accounts": accounts}))
+    """Start everything, with an account at every messenger, a mailbox and SMS."""
+    engine_ports = [free_port() for _ in range(size.engines)]
+    ports = [free_port() for _ in range(size.gateways)]
+    async with Messengers() as messengers, FakeMail() as mail, aiohttp.ClientSession() as http:
+        _write_accounts(folder, messengers, mail)
         env = {
             "VAR": str(folder),
             "DATABASE_URL": url,
             "DEMO": "false",
-            "ENGINE_PORT": str(engine_port),
+            "ENGINE_URLS": json.dumps([f"http://127.0.0.1:{port}" for port in engine_ports]),
             "ENGINE_SECRET": "engine",
             "MESSAGES_PER_MINUTE": "100000",
+            "QUEUE_PATIENCE": "86400",  # what people were given stays with them until we have counted
             "LOG_LEVEL": "warning",
+            "ROLES": '["turns"]' if size.deliveries else '["turns", "delivery"]',
         } | {name.upper(): value for name, value in settings.items()}
         env = {f"ZABOTA_{name}": value for name, value in env.items()}
-        engine = Mortal(
-            "the engine",
-            [PYTHON, "-m", "tests.faults.engine", str(engine_port)],
-            {},
-            f"http://127.0.0.1:{engine_port}/webhooks/zabota/health",
-            folder / "engine.log",
-        )
-        mortals = [
-            Mortal(
-                f"gateway {number}",
-                [PYTHON, "-m", "bot.web"],
-                env | {"ZABOTA_PORT": str(port), "ZABOTA_PROCESS_NAME": f"gateway{number}"},
-                f"http://127.0.0.1:{port}/health",
-                folder / f"gateway{number}.log",
-            )
-            for number, port in enumerate(ports)
-        ]
+        engines = [_engine(number, port, folder) for number, port in enumerate(engine_ports)]
+        joins = engines[-1] if size.engines > 1 else None
+        gateways = [_gateway(number, port, env, folder) for number, port in enumerate(ports)]
+        deliveries = [_delivery(number, env, folder) for number in range(size.deliveries)]
         for index, (name, provider) in enumerate(messengers.all.items()):
-            _let_write(
-                provider, f"http://127.0.0.1:{ports[index % gateways]}/hooks/{name}/{name}", messengers
-            )
+            port = ports[index % size.gateways]
+            _let_write(provider, f"http://127.0.0.1:{port}/hooks/{name}/{name}", messengers)
         db = Database(url)
-        own = Gateway(Settings(_env_file=None, var=folder), db, SystemClock(), http)
         world = World(
             messengers=messengers,
+            mail=mail,
             db=db,
-            gateways=mortals,
-            engine=engine,
+            gateways=gateways,
+            others=[*deliveries, *engines],
+            joins=joins,
             bases=[f"http://127.0.0.1:{port}" for port in ports],
             restarts=restarts,
             http=http,
-            own=own,
+            own=Gateway(Settings(_env_file=None, var=folder), db, SystemClock(), http),
             chance=random.Random(seed),
         )
+        every = (*engines, *gateways, *deliveries)
+        at_once = [each for each in every if each is not joins]
         try:
-            for mortal in (engine, *mortals):
+            for mortal in at_once:
                 await mortal.start()
-            for mortal in (engine, *mortals):
+            for mortal in at_once:
                 await mortal.answers(http)
+            await _mailbox_read(db)
             yield world
         finally:
-            for mortal in (*mortals, engine):
+            for mortal in reversed(every):
                 await mortal.stop()
             await db.close()
+
+
+def _write_accounts(folder: Path, messengers: Messengers, mail: FakeMail) -> None:
+    accounts = {name: _plain(each.account()) for name, each in messengers.all.items()}  # type: ignore[attr-defined]
+    accounts["email"] = _plain(mail.account())
+    accounts["email"]["imap"]["every_seconds"] = 1.0
+    (folder / "channels.yml").write_text(yaml.safe_dump({"accounts": accounts}))
+
+
+def _engine(number: int, port: int, folder: Path) -> Mortal:
+    return Mortal(
+        f"engine {number}",
+        [PYTHON, "-m", "tests.faults.engine", str(port)],
+        {},
+        f"http://127.0.0.1:{port}/webhooks/zabota/health",
+        folder / f"engine{number}.log",
+    )
+
+
+def _gateway(number: int, port: int, env: dict[str, str], folder: Path) -> Mortal:
+    return Mortal(
+        f"gateway {number}",
+        [PYTHON, "-m", "bot.web"],
+        env | {"ZABOTA_PORT": str(port), "ZABOTA_PROCESS_NAME": f"gateway{number}"},
+        f"http://127.0.0.1:{port}/health",
+        folder / f"gateway{number}.log",
+    )
+
+
+def _delivery(number: int, env: dict[str, str], folder: Path) -> Mortal:
+    own = {"ZABOTA_ROLES": '["delivery"]', "ZABOTA_PROCESS_NAME": f"delivery{number}"}
+    name = f"delivery {number}"
+    return Mortal(name, [PYTHON, "-m", "bot.gateway"], env | own, "", folder / f"delivery{number}.log")
+
+
+async def _mailbox_read(db: Database) -> None:
+    """Letters that lie there before we looked for the first time are not answered."""
+    marks = Marks(db)
+    while await marks.get("email", "email") is None:  # noqa: ASYNC110 - another process
+        await asyncio.sleep(0.1)
 
 
 def _let_write(provider: FakeProvider, hook: str, messengers: Messengers) -> None:
     """The provider knows our address, limits us, and repeats for as long as a process may be dead."""
     provider.hook, provider.enforce, provider.patience, provider.hang = hook, True, 0.25, 1.0
+    provider.hours = 1.0
     if provider is messengers.telegram:
         messengers.telegram.secret = messengers.telegram.account().hook_secret
     if provider is messengers.max:

@@ -1,6 +1,6 @@
 """Sentences written apart from the training data, less the few that stand in it by chance.
 
-Nothing was ever chosen by looking at them.
+This set serves the studio's gate and chose the operating point; no example was written by looking at it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bot.engine.nlu.training import OUT_OF_SCOPE
 from tests.nlu.product_data import case_rows, examples, product_model
 
 # What the base pipeline reaches, less a point. The goal is 0.92 in both: see docs/nlu.md.
-FLOOR = {"ru": 0.91, "en": 0.86}
+FLOOR = {"ru": 0.92, "en": 0.88}
 
 
 def _key(text: str) -> str:

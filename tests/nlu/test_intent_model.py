@@ -63,6 +63,11 @@ def test_anything_gets_an_answer(model: IntentModel, text: str) -> None:
     assert 0 <= found.confidence <= 1
 
 
+def test_a_telephone_keyboards_apostrophe_is_an_apostrophe(model: IntentModel) -> None:
+    for text in ("I don't need it, don't send it", "where's my parcel, it isn't here"):
+        assert model.predict(text.replace("'", "\u2019")) == model.predict(text)
+
+
 def test_a_stored_model_answers_the_same(model: IntentModel, tmp_path: Path) -> None:
     model.save(tmp_path)
     again = IntentModel.load(tmp_path)

@@ -3,11 +3,21 @@
 import random
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import update
 
+from bot.proactive.drawing import calibration
+from bot.proactive.quality import qualities
 from bot.proactive.statistics import Estimate, difference, share
 from bot.proactive.tables import DecisionRow, OutcomeRow, RuleRow, RuleState, SignalRow, Verdict
-from crm_bridge.models import ConsentRecord, Decision, Interaction, InteractionKind, Purpose
+from crm_bridge.models import (
+    ConsentRecord,
+    Decision,
+    Interaction,
+    InteractionKind,
+    OrderState,
+    Purpose,
+)
 from crm_bridge.models.interaction import Direction
 from tests.proactive.conftest import Shop
 
@@ -124,3 +134,53 @@ async def test_an_unlucky_handful_pauses_nothing(shop: Shop) -> None:
     async with shop.db.write() as session:
         await session.execute(update(OutcomeRow).values(opted_out=True))
     assert await shop.evaluation().pause_what_annoys() == []
+
+
+async def delivered(shop: Shop, number: int, probability: float, *, late: bool, foretold: bool) -> None:
+    """A parcel of ten days ago, told of or not, and how it went."""
+    customer_id = await shop.customer(chat=False)
+    promised = shop.now - timedelta(days=9)
+    await shop.order(
+        customer_id, str(number), state=OrderState.DELIVERED, promised_at=promised,
+        delivered_at=promised + timedelta(days=1 if late else -1),
+    )  # fmt: skip
+    if not foretold:
+        return
+    at = shop.now - timedelta(days=10)
+    signal = await shop.add(
+        SignalRow(
+            kind="late_delivery", subject=f"order:{number}", expected_at=promised, customer_id=customer_id,
+            probability=probability, reason={"code": "slow_route", "order": str(number)}, model="v1",
+            found_at=at,
+        )
+    )  # fmt: skip
+    await shop.add(
+        DecisionRow(
+            rule="late_delivery", signal_id=signal.id, customer_id=customer_id, subject=signal.subject,
+            verdict=Verdict.SEND, why="sent", inputs={}, decided_at=at, sent_at=at,
+        )
+    )  # fmt: skip
+
+
+async def test_predictions_are_held_against_what_came_of_them(shop: Shop) -> None:
+    await shop.live("late_delivery")
+    for number in range(20):  # of 65 %, 13 in 20; of 95 %, all of 10; and 7 came late untold
+        await delivered(shop, number, 0.65, late=number < 13, foretold=True)
+    for number in range(20, 30):
+        await delivered(shop, number, 0.95, late=True, foretold=True)
+    for number in range(30, 40):
+        await delivered(shop, number, 0, late=number < 37, foretold=False)
+    await shop.evaluation().measure()
+    async with shop.db.read() as session:
+        [found] = await qualities(session)
+    assert (found.kind, found.cases) == ("late_delivery", 30)
+    assert found.precision.value == pytest.approx(23 / 30)
+    assert found.recall is not None
+    assert found.recall.value == pytest.approx(23 / 30)
+    assert [(round(each.predicted, 2), each.happened.value, each.cases) for each in found.bins] == [
+        (0.65, 0.65, 20), (0.95, 1.0, 10),
+    ]  # fmt: skip
+    low, high = calibration(found)
+    assert (low.x, low.y) == (130, 70)  # on the diagonal
+    assert high.radius < low.radius
+    assert low.high < low.y < low.low

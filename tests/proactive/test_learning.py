@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.proactive import calibration_error, telco_figure
+from bench.proactive import OtherLayout, calibration_error, telco_figure
 from bot.proactive.learning.delivery import features_of
 from bot.proactive.learning.logistic import Logistic, ThinHistory, train
 from bot.proactive.learning.teaching import learn
@@ -77,18 +77,50 @@ async def test_a_company_learns_that_silent_parcels_are_late(shop: Shop) -> None
     assert model.probability(silent) > 0.7 > 0.2 > model.probability(scanned)
 
 
-def test_a_churn_table_is_read_by_its_columns(tmp_path: Path) -> None:
-    path, chance = tmp_path / "telco.csv", random.Random(3)
-    with path.open("w", newline="") as file:
+TELCO = (
+    "customerID,gender,SeniorCitizen,Partner,Dependents,tenure,PhoneService,MultipleLines,InternetService,"
+    "OnlineSecurity,OnlineBackup,DeviceProtection,TechSupport,StreamingTV,StreamingMovies,Contract,"
+    "PaperlessBilling,PaymentMethod,MonthlyCharges,TotalCharges,Churn"
+)  # as published
+
+
+def telco(path: Path, *, columns: str = TELCO, total: str | None = None) -> Path:
+    """A small table in the published layout; who pays by the month and is new leaves more often."""
+    chance = random.Random(3)
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["customerID", "tenure", "Contract", "TotalCharges", "Churn"])
+        writer.writerow(columns.split(","))
         for number in range(1200):
             tenure, monthly = chance.randint(0, 72), chance.random() < 0.5
             gone = chance.random() < (0.6 if monthly and tenure < 20 else 0.08)
-            kind = "Month-to-month" if monthly else "Two year"
-            writer.writerow([number, tenure, kind, "" if not tenure else tenure * 3, "Yes" if gone else "No"])
-    figure = telco_figure(path)
-    assert min(figure.values) > 0.65  # no model can do much better: the rest is chance
+            charged = " " if not tenure else f"{tenure * 70.5:.2f}"  # blank on the day they come
+            services = [chance.choice(["Yes", "No", "No internet service"]) for _ in range(6)]
+            writer.writerow(
+                [
+                    f"{number:04}-ABCDE", chance.choice(["Female", "Male"]), 0, "Yes", "No",
+                    tenure, "No", "No phone service", "DSL", *services,
+                    "Month-to-month" if monthly else "Two year", "Yes", "Electronic check", "70.5",
+                    charged if total is None else total, "Yes" if gone else "No",
+                ]
+            )  # fmt: skip
+    return path
+
+
+def test_the_published_churn_table_is_read(tmp_path: Path) -> None:
+    figure = telco_figure(telco(tmp_path / "telco.csv"))
+    assert len(figure.values) == 4
+    assert 0.65 < min(figure.values) < max(figure.values) < 0.9  # no model can do much better: chance
+
+
+def test_other_churn_tables_are_refused_with_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(OtherLayout, match=r"missing: TotalCharges; not expected: Total Charges"):
+        telco_figure(telco(tmp_path / "renamed.csv", columns=TELCO.replace("TotalCharges", "Total Charges")))
+    with pytest.raises(OtherLayout, match=r"line \d+: TotalCharges is «», not a number"):
+        telco_figure(telco(tmp_path / "blank.csv", total=""))
+    path = tmp_path / "empty.csv"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="Churn"):
+    with pytest.raises(OtherLayout, match="missing: Churn"):
+        telco_figure(path)
+    telco(path).write_text(telco(path).read_text().replace(",Yes\n", ",1\n").replace(",No\n", ",0\n"))
+    with pytest.raises(OtherLayout, match="line 2: Churn is"):
         telco_figure(path)

@@ -215,7 +215,7 @@ async def test_what_is_bought_again_and_again(shop: Shop) -> None:
     fast = await shop.customer()
     await bought(shop, fast, "Корм", 49, 34, 19, 14)  # every twelve days
     once = await shop.customer()
-    await bought(shop, once, "Корм", 28)
+    await bought(shop, once, "Корм", 24)
     await bought(shop, once, "Шкаф", 28)
     signals = {one.customer_id: one for one in await found(shop, "restock_due", 5 * DAY, 5 * DAY)}
     assert signals.keys() == {fast, once}

@@ -35,6 +35,7 @@ class Customer:
         body = {"language": "ru"} | session
         async with http.post(f"{base}/chat/v1/session", json=body) as response:
             opened = await response.json()
+            assert response.status == 200, opened  # 429: one address opens sixty chats a minute
         visitor, conversation_id = opened["visitor"], opened["conversation_id"]
         return cls(http, base, db, visitor, conversation_id, await _connect(http, base, visitor, 0))
 

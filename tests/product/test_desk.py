@@ -57,6 +57,11 @@ async def test_a_person_takes_over_and_the_bot_is_silent_until_it_is_handed_back
     assert "виртуальная помощница" in await maria.says("а теперь вы бот?")
 
 
+STORY = (
+    "позовите живого человека", "Позвала сотрудника", "подключился сотрудник: Анна",
+    "Пришлите, пожалуйста, фото", "хорошо, сейчас", "Дальше вам снова помогает Забота", "а вы бот?",
+    "виртуальная помощница", "Вопрос закрыт", "★★★★★",
+)  # fmt: skip
 PATIENCE = 60_000  # milliseconds; only a failing test waits so long
 
 
@@ -134,3 +139,8 @@ async def test_the_life_of_a_dialogue_in_two_browsers(
             while not list(await session.scalars(select(Rating.score))):
                 await session.rollback()
                 await asyncio.sleep(0.2)  # the answer to the press says so; its text is the dialogue's matter
+    for history in (log, desk.locator("ol.log")):
+        said = await history.inner_text()
+        places = [said.find(words) for words in STORY]
+        assert -1 not in places, (said, places)
+        assert places == sorted(places), "everybody reads the same story"

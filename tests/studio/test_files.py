@@ -1,7 +1,6 @@
 """What the studio writes is plain Rasa YAML, small in its changes, and never over somebody's hand."""
 
 import csv
-import difflib
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +13,7 @@ from bot.studio.files import ChangedMeanwhile, Example, Refused, TrainingFiles
 from bot.studio.tables import Reason, Sample, Verdict
 from bot.studio.writing import Writer
 from core.settings import ROOT
-from tests.studio.conftest import VERA, Town
+from tests.studio.conftest import VERA, Town, changed_lines
 
 
 @pytest.fixture
@@ -30,12 +29,6 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def files(project: Path, tmp_path: Path) -> TrainingFiles:
     return TrainingFiles(project, tmp_path / "lock")
-
-
-def changed_lines(before: Path, after: Path) -> list[str]:
-    old, new = (path.read_text(encoding="utf-8").splitlines() for path in (before, after))
-    found = difflib.unified_diff(old, new, lineterm="", n=0)
-    return [line for line in found if line[:1] in "+-" and line[:3] not in ("+++", "---")]
 
 
 def test_a_new_example_is_one_new_line(files: TrainingFiles, project: Path) -> None:
@@ -61,14 +54,14 @@ def test_a_file_edited_by_hand_at_the_same_moment_is_not_overwritten(
     files: TrainingFiles, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = project / "data/nlu/ru/delivery.yml"
-    dump = files_module._dump
+    dump = files_module.dump
 
     def meanwhile(content: object) -> bytes:
         path.write_text(path.read_text(encoding="utf-8") + "    - а на остров?\n", encoding="utf-8")
         return dump(content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(files_module, "_dump", meanwhile)
+        patched.setattr(files_module, "dump", meanwhile)
         with pytest.raises(ChangedMeanwhile):
             files.change([Example("ru", "delivery_options", "довезёте до дачи?")])
     assert "а на остров?" in path.read_text(encoding="utf-8")
@@ -176,3 +169,19 @@ async def test_the_random_draw_measures_and_is_never_trained_on(
     assert (carried.written.added, carried.measured) == ([], 1)
     with (project / "data/heldout/measured_ru.csv").open(encoding="utf-8") as file:
         assert list(csv.DictReader(file)) == [{"text": "привезёте на дачу?", "intent": "delivery_options"}]
+
+
+async def test_a_message_of_the_exam_is_not_learnt_when_it_is_asked_again(
+    town: Town, files: TrainingFiles, project: Path
+) -> None:
+    with (project / "data/heldout/ru.csv").open("a", encoding="utf-8") as file:
+        file.write("привезёте ли вы заказ на дачу,delivery_options\n")
+    await town.says("Привезёте ли вы заказ на дачу?")
+    await town.says("а на остров заказ привезёте ли", who="another")
+    await town.collector.look()
+    async with town.db.write() as session:
+        for group in await town.inbox.groups(session):
+            await town.inbox.decide(session, group.id, Verdict.INTENT, "delivery_options", VERA)
+        carried = await Writer(files, town.clock).write(session, None)
+    assert [one.text for one in carried.written.added] == ["а на остров заказ привезёте ли"]
+    assert carried.left_out == 1

@@ -117,7 +117,7 @@ def test_a_promotion_that_was_killed_half_way_leaves_the_old_model_live(
 
 
 async def test_every_engine_follows_the_registry_as_soon_as_it_can(
-    tmp_path: Path, clock: ManualClock
+    sqlite: Database, tmp_path: Path, clock: ManualClock
 ) -> None:
     served = {"one": "old.tar.gz", "two": "old.tar.gz"}
     refuses = {"two"}
@@ -148,7 +148,7 @@ async def test_every_engine_follows_the_registry_as_soon_as_it_can(
         aiohttp.ClientSession() as http,
     ):
         bases = [str(server.make_url("")) for server in (one, two)]
-        keeper = Keeper(clock, registry, EngineClient(http, bases, b"k", timedelta(seconds=5)))
+        keeper = Keeper(sqlite, clock, registry, EngineClient(http, bases, b"k", timedelta(seconds=5)))
         assert await keeper.look() == []
         registry.promote("new.tar.gz")
         assert len(await keeper.look()) == 1

@@ -1,15 +1,23 @@
 """What customers wrote comes to the administrator: redacted, grouped, and once."""
 
-from datetime import timedelta
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, func, select
 
 from bot.gateway.tables import Inbox as Arrived
+from bot.studio.checking import problems
 from bot.studio.collecting import drawn
-from bot.studio.inbox import NotACustomersMessage, Unknown, correct
+from bot.studio.files import TrainingFiles
+from bot.studio.inbox import Group, NotACustomersMessage, Unknown, correct
+from bot.studio.inbox_pages import meaning, stands, suggestions
+from bot.studio.library import Library
 from bot.studio.tables import Decision, Reason, Sample, Verdict
+from bot.studio.writing import Writer
 from core.audit.tables import AuditRecord
+from core.settings import ROOT
 from crm_bridge.models import Message
 from tests.studio.conftest import ANNA, VERA, Town
 
@@ -134,3 +142,76 @@ async def test_erasing_a_message_erases_its_sample(town: Town) -> None:
         await session.execute(delete(Message).where(Message.id == asked))
     async with town.db.read() as session:
         assert await session.scalar(select(func.count()).select_from(Sample)) == 0
+
+
+async def test_a_suggestion_comes_with_the_examples_that_speak_for_it(town: Town, tmp_path: Path) -> None:
+    await town.says("верните деньги за диван", ranking=(("return_item", 0.5), ("complaint", 0.2)))
+    await town.collector.look()
+    async with town.db.read() as session:
+        (group,) = await town.inbox.groups(session)
+    now = Library(TrainingFiles(ROOT, tmp_path / "lock")).now()
+    found = suggestions(group, now)
+    assert [(one.intent, one.by) for one in found[:2]] == [("return_item", "model"), ("complaint", "model")]
+    near = found[0].near[0]
+    assert near.example.intent == "return_item"
+    assert "верните" in [word.lower() for word, shared in near.parts if shared]
+    assert stands(group, now) is None
+
+
+def test_words_that_stand_there_already_are_told_and_suggest_their_intent(tmp_path: Path) -> None:
+    now = Library(TrainingFiles(ROOT, tmp_path / "lock")).now()
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    group = Group(1, 1, ["Есть самовывоз"], "ru", [Reason.REJECTED], [], at)
+    assert stands(group, now) == "delivery_options"
+    (first, *_) = suggestions(group, now)
+    assert (first.intent, first.by) == ("delivery_options", "example")
+    assert first.near[0].likeness == 1.0
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("track_order", ["track_order"]),
+        ("где мой заказ", ["track_order"]),
+        ("Чек", ["get_invoice"]),
+        ("cancel_", ["cancel_order", "cancel_subscription", "cancel_appointment"]),
+        ("", []),
+        ("нет такого", []),
+    ],
+)
+def test_the_beginning_of_a_name_is_enough(said: str, meant: list[str], tmp_path: Path) -> None:
+    known = TrainingFiles(ROOT, tmp_path / "lock").intents()
+    assert meaning(said, known) == meant
+
+
+async def test_a_poisoned_batch_comes_clean_into_the_files(town: Town, tmp_path: Path) -> None:
+    """Markup, script, personal data, a flood of one phrase, and words that mean something else already."""
+    shutil.copytree(ROOT / "data", tmp_path / "p/data")
+    shutil.copy(ROOT / "domain.yml", tmp_path / "p/domain.yml")
+    files = TrainingFiles(tmp_path / "p", tmp_path / "lock")
+    poison = [
+        "где мой приз <script>fetch('//evil')</script> заберу",
+        "<b onclick=alert(1)>приз</b> мой где",
+        "нажмите javascript:alert(1) и получите приз",
+        "приз на карту 4111 1111 1111 1111 и почту ivan@mail.ru",
+        "есть самовывоз?",
+        *(f"приз приз приз приз приз номер {n}" for n in range(60)),
+    ]
+    for n, text in enumerate(poison):
+        await town.says(text, who=str(n % 5))
+    await town.collector.look()
+    async with town.db.write() as session:
+        for group in await town.inbox.groups(session):
+            await town.inbox.decide(session, group.id, Verdict.INTENT, "complaint", VERA)
+        carried = await Writer(files, town.clock).write(session, None)
+    added = [one.text for one in carried.written.added]
+    assert "где мой приз заберу" in added
+    assert not any(
+        sign in text for text in added for sign in ("<", ">", "javascript", "4111", "ivan", "script")
+    )
+    assert sum("номер" in text for text in added) <= 20
+    assert [(one.example.text, one.stands_under) for one in carried.written.conflicts] == [
+        ("есть самовывоз?", "delivery_options")
+    ]
+    assert carried.left_out >= 41
+    assert problems(files.examples()) == []

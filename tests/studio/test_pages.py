@@ -1,111 +1,13 @@
 """An administrator at work in the studio, over HTTP; and what it refuses."""
 
 import re
-import shutil
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
 
-import aiohttp
 import pytest
 import yaml
-from aiohttp.test_utils import TestServer
 from sqlalchemy import select
 
-from bot.registry import Registry
-from bot.studio.collecting import Collector
-from bot.studio.gate import Answer, Answers, compare
-from bot.studio.inbox import Inbox
-from bot.studio.tables import Decision, Promotion, Run, RunState, Verdict
-from bot.web.app import make_app
-from bot.web.staff.accounts import Accounts
-from bot.web.staff.roles import Role
-from core.clock import ManualClock
-from core.db import Database
-from core.settings import ROOT, Settings
-from tests.studio.conftest import Town
-
-PASSWORD = "a long password"
-
-
-@dataclass
-class Office:
-    """A running studio and somebody's browser."""
-
-    url: str
-    http: aiohttp.ClientSession
-    town: Town
-    db: Database
-    clock: ManualClock
-    project: Path
-    registry: Registry
-    csrf: str = ""
-
-    async def logs_in(self, login: str) -> None:
-        self.http.cookie_jar.clear()
-        form = {"login": login, "password": PASSWORD}
-        async with self.http.post(f"{self.url}/staff/login", data=form, allow_redirects=False) as answer:
-            assert answer.status == 303
-        _, page = await self.get("/staff/account")
-        found = re.search(r'name="csrf" value="(\w+)"', page)
-        assert found
-        self.csrf = found[1]
-
-    async def get(self, path: str) -> tuple[int, str]:
-        async with self.http.get(self.url + path, allow_redirects=False) as answer:
-            return answer.status, await answer.text()
-
-    async def post(self, path: str, **form: str) -> tuple[int, str]:
-        async with self.http.post(
-            self.url + path, data=form, headers={"X-CSRF-Token": self.csrf}, allow_redirects=False
-        ) as answer:
-            return answer.status, await answer.text()
-
-    async def run(self, model: str, live: str, outcome_of: tuple[int, int]) -> int:
-        """A finished training; `outcome_of`: held-out messages that only the live, only the new one knew."""
-        lost, gained = outcome_of
-        rows = [
-            Answer(f"<b>{n}</b>", "track_order", "track_order", "track_order", 0.97, 0.1, 1.0)
-            for n in range(99)
-        ]
-        wrong = partial(replace, intent="complaint", best="complaint")
-        old = [wrong(row) if n < gained else row for n, row in enumerate(rows)]
-        new = [wrong(row) if gained <= n < gained + lost else row for n, row in enumerate(rows)]
-        async with self.db.write() as session:
-            made = Run(
-                state=RunState.DONE, began_at=self.clock.now(), ended_at=self.clock.now(), model=model,
-                live=live,
-                comparison=compare(Answers(old, 0.5), Answers(new, 0.5)), origin={"seed": 7}, log="learnt\n",
-            )  # fmt: skip
-            session.add(made)
-            await session.flush()
-            return made.id
-
-
-@pytest.fixture
-async def office(sqlite: Database, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Office]:
-    project = tmp_path / "project"
-    shutil.copytree(ROOT / "data/nlu", project / "data/nlu")
-    for name in ("domain.yml", "config.yml"):
-        shutil.copy(ROOT / name, project / name)
-    settings = Settings(
-        _env_file=None, var=tmp_path, models=tmp_path / "models", project=project, demo=False,
-        engine_secret="engine",  # type: ignore[arg-type, call-arg]
-    )  # fmt: skip
-    app = await make_app(settings, sqlite, clock)
-    async with (
-        TestServer(app) as server,
-        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http,
-    ):
-        accounts = Accounts(sqlite, clock, settings.staff_key)
-        for login, role in (("anna", Role.AGENT), ("vera", Role.ADMINISTRATOR)):
-            await accounts.add(login, login.title(), PASSWORD, frozenset({role}), "tests")
-        town = Town(sqlite, clock, Inbox(clock), Collector(sqlite, clock))
-        registry = Registry(settings.models, settings.models_key)
-        office = Office(str(server.make_url("")).rstrip("/"), http, town, sqlite, clock, project, registry)
-        await office.logs_in("vera")
-        yield office
+from bot.studio.tables import Decision, Ending, Promotion, Run, RunState, Trial, TrialStage, Verdict
+from tests.studio.conftest import Office
 
 
 def models(office: Office, *names: str) -> None:
@@ -224,3 +126,50 @@ async def test_a_run_whose_process_was_killed_has_failed(office: Office) -> None
     _, page = await office.get("/studio/training")
     assert "не удалось" in page
     assert "Начать обучение" in page
+
+
+async def test_a_model_is_tried_before_it_goes_live(office: Office) -> None:
+    models(office, "old.tar.gz", "new.tar.gz")
+    run = await office.run("new.tar.gz", "old.tar.gz", (0, 9))
+    _, page = await office.get(f"/studio/runs/{run}")
+    assert "Проверить незаметно" in page
+    assert (await office.post("/studio/trials", model="new.tar.gz", stage="shadow"))[0] == 303
+    _, page = await office.get("/studio/models")
+    assert "Проверяется незаметно" in page
+    assert "Пока никто ничего не написал." in page
+    assert (await office.post("/studio/trials", model="new.tar.gz", stage="canary", share="10"))[0] == 303
+    _, page = await office.get("/studio/models")
+    assert "Отвечает в 10 % разговоров" in page
+    assert "сравнение начнётся" in page
+    assert "пошла дальше" in page
+    assert (await office.post("/studio/trials/stop"))[0] == 303
+    _, page = await office.get("/studio/models")
+    assert "закончена вручную" in page
+    trial = re.findall(r"/studio/trials/(\d+)", page)
+    assert "Отвечает в 10 % разговоров" in (await office.get(f"/studio/trials/{trial[0]}"))[1]
+
+
+async def test_a_worse_model_gets_no_conversations_without_a_reason(office: Office) -> None:
+    models(office, "old.tar.gz", "new.tar.gz")
+    await office.run("new.tar.gz", "old.tar.gz", (9, 0))
+    status, _ = await office.post("/studio/trials", model="new.tar.gz", stage="canary", share="10")
+    assert status == 303
+    _, page = await office.get("/studio/models")
+    assert "Отвечает в" not in page
+    await office.logs_in("anna")
+    assert (await office.post("/studio/trials", model="new.tar.gz", stage="shadow"))[0] == 403
+
+
+async def test_why_a_model_came_back_is_told_in_the_readers_words(office: Office) -> None:
+    models(office, "old.tar.gz", "new.tar.gz")
+    async with office.db.write() as session:
+        breach = {"figure": "escalation", "before": 0.05, "now": 0.6, "turns": 50}
+        session.add(
+            Trial(
+                model="new.tar.gz", base="old.tar.gz", stage=TrialStage.CANARY, share=10, reason="…",
+                began_at=office.clock.now(), ended_at=office.clock.now(), outcome=Ending.RETURNED,
+                breach=breach,
+            )
+        )  # fmt: skip
+    _, page = await office.get("/studio/models")
+    assert "к людям уходит 60.0 % обращений вместо 5.0 % (ответов новой модели: 50)" in page

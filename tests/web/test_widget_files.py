@@ -170,3 +170,51 @@ async def test_how_far_it_is_can_be_seen_and_everything_reached(visit: Visit, se
     await expect(page.locator("zabota-chat progress")).to_have_count(0)
     await expect(lines(page, "customer").get_by_role("img")).to_have_count(2)
     await accessible(page, "zabota-chat")
+
+
+async def test_a_chosen_file_is_there_after_a_reload(visit: Visit, server: WidgetServer) -> None:
+    page = await visit(open="")
+    await online(page)
+    await choose(page, photo(), photo("второй.png"))
+    await page.get_by_role("button", name="Убрать файл второй.png").click()
+    await field(page).fill("Вот чек")
+    await page.reload()
+    await online(page)
+    await expect(chosen(page)).to_contain_text(["чек.png"])
+    await expect(field(page)).to_have_value("Вот чек")
+    await field(page).press("Enter")
+    await expect(lines(page, "assistant")).to_have_text(["Получила"])
+    assert [(one["text"], one["names"]) for one in uploads(server)] == [("Вот чек", ["чек.png"])]
+    assert [data for _, data in server.files.values()] == [picture()]
+    await page.reload()
+    await online(page)
+    await expect(chosen(page)).to_have_count(0)
+
+
+async def test_a_file_on_its_way_is_sent_by_the_next_page(visit: Visit, server: WidgetServer) -> None:
+    server.uploads.clear()  # it hangs on the way
+    page = await visit(open="")
+    await online(page)
+    await choose(page, photo())
+    await field(page).fill("Вот чек")
+    await field(page).press("Enter")
+    await expect(lines(page, "customer")).to_have_count(1)
+    await page.wait_for_function(
+        "Object.keys(localStorage).some((key) => key.includes('unacknowledged'))"
+    )  # it is safe now
+    await page.reload()
+    server.uploads.set()
+    await online(page)
+    await expect(lines(page, "assistant")).to_have_text(["Получила"])
+    await expect(lines(page, "customer")).to_have_count(1)
+    await expect(lines(page, "customer").get_by_role("img", name="чек.png")).to_be_visible()
+    assert len(server.files) == 1
+
+
+async def test_somebody_else_does_not_see_what_was_chosen(visit: Visit, server: WidgetServer) -> None:
+    page = await visit(open="", user_id="anna", user_hash="a")
+    await online(page)
+    await choose(page, photo())
+    await expect(chosen(page)).to_have_count(1)
+    await page.evaluate("document.querySelector('zabota-chat').setAttribute('user-id', 'boris')")
+    await expect(chosen(page)).to_have_count(0)

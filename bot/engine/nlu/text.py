@@ -18,6 +18,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+|[?!$€£₽%@]|[\U0001F
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
 _LATIN = re.compile("[a-zA-Z]")
 
+_APOSTROPHES = str.maketrans("’‘`", "'''")
+_CLITIC = re.compile(r"(?<=\w)'(?:s|ve|re|ll|m)$")
 _ENGLISH_ENDINGS = re.compile(r"(?:ations?|ments?|ings?|ed|ies|es|s|ly|ers?|e)$")
 
 
@@ -40,6 +42,7 @@ def clean(text: str) -> str:
     becomes `000`; what the number is, is the extractor's business.
     """
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).lower().replace("ё", "е")
+    text = text.translate(_APOSTROPHES)
     text = _MAIL.sub(" mailaddress ", _URL.sub(" webaddress ", text))
     text = _LONG_NUMBER.sub("000", text)
     return _STRETCH.sub(r"\1\1", text)
@@ -66,6 +69,7 @@ def english_stem(word: str) -> str:
 
     `delivered` meets `delivery`, `shipping` meets `ship`, `paid` meets `pay`.
     """
+    word = _CLITIC.sub("", _irregular().get(word, word))
     word = _irregular().get(word, word)
     if len(word) < 5:
         return word

@@ -1,11 +1,11 @@
 """What every predictor gives, and what it is asked with."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
-from sqlalchemy import ColumnElement, FunctionElement, Integer, Select
+from sqlalchemy import ColumnElement, FunctionElement, Integer, Select, and_, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 
@@ -23,6 +23,18 @@ class Range:
     def __call__(self, column: Any) -> ColumnElement[bool]:
         """The condition that a column of customer ids is within."""
         clause: ColumnElement[bool] = column.between(self.after + 1, self.until)
+        return clause
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """These customers."""
+
+    ids: tuple[int, ...]
+
+    def __call__(self, column: Any) -> ColumnElement[bool]:
+        """The condition that a column of customer ids is one of them."""
+        clause: ColumnElement[bool] = column.in_(self.ids)
         return clause
 
 
@@ -50,14 +62,17 @@ class Question:
     """What a predictor is asked: who, up to when, as of when.
 
     `least` is the lowest threshold of the rules that use it: what is less likely is of no use to anybody.
+    With `since`, only what *time alone* may have changed since then is wanted, on the same day and with
+    everything else as it was: whose window was entered, whose term ran out.
     """
 
     now: datetime
-    customers: Range
+    customers: Range | Chosen
     horizon: timedelta
     late: timedelta  # how long after the expected time a message still makes sense
     least: float = 0.0
     subject: str | None = None  # this one alone: is it still so?
+    since: datetime | None = None
 
     @property
     def end(self) -> datetime:
@@ -66,6 +81,25 @@ class Question:
     @property
     def start(self) -> datetime:
         return self.now - self.late
+
+    @property
+    def of_the_day(self) -> Self:
+        """The same as of the midnight before: what habits are reckoned by, since they move by days."""
+        return replace(self, now=midnight(self.now))
+
+    def entered(self, column: Any, *, turns: bool = False) -> ColumnElement[bool]:
+        """The condition that an expected time is within the window, and got there since `since`.
+
+        Args:
+            turns: it also matters that the time itself comes.
+        """
+        inside: ColumnElement[bool] = column.between(self.start, self.end)
+        if self.since is None:
+            return inside
+        came = [column > self.since + self.horizon]
+        if turns:
+            came.append(column.between(self.since, self.now))
+        return and_(inside, or_(*came))
 
 
 class Predictor(Protocol):
@@ -94,6 +128,11 @@ def _epoch_sqlite(element: epoch, compiler: Any, **kw: Any) -> str:
 @compiles(epoch, "postgresql")
 def _epoch_postgresql(element: epoch, compiler: Any, **kw: Any) -> str:
     return f"CAST(extract(epoch FROM {compiler.process(element.clauses, **kw)}) AS bigint)"
+
+
+def midnight(now: datetime) -> datetime:
+    """When the day began, in UTC."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def moment(seconds: float) -> datetime:

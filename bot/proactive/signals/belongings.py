@@ -44,6 +44,11 @@ class MaintenanceDue:
             due.between(int(asked.start.timestamp()), int(asked.end.timestamp())),
             ~visit,
         )
+        if asked.since is not None:
+            over = exists().where(  # the visit that kept us silent
+                Appointment.asset_id == Asset.id, Appointment.starts_at.between(asked.since, asked.now)
+            )
+            query = query.where(or_(due > int((asked.since + asked.horizon).timestamp()), over))
         rows = await session.execute(only(asked, query, "asset", Asset.id, int))
         return [
             Signal(
@@ -67,7 +72,7 @@ class WarrantyEnding:
 
     async def signals(self, session: AsyncSession, asked: Question) -> list[Signal]:
         query = select(Asset.customer_id, Asset.id, Asset.title, Asset.warranty_until).where(
-            asked.customers(Asset.customer_id), Asset.warranty_until.between(asked.start, asked.end)
+            asked.customers(Asset.customer_id), asked.entered(Asset.warranty_until)
         )
         rows = await session.execute(only(asked, query, "warranty", Asset.id, int))
         return [
@@ -98,7 +103,8 @@ class AppointmentSoon:
         query = select(Appointment).where(
             asked.customers(Appointment.customer_id),
             Appointment.state == AppointmentState.BOOKED,
-            Appointment.starts_at.between(asked.now, asked.end),
+            Appointment.starts_at >= asked.now,
+            asked.entered(Appointment.starts_at),
         )
         rows = await session.scalars(only(asked, query, "appointment", Appointment.id, int))
         return [

@@ -1,9 +1,8 @@
 """Habits: what will be needed again, and who is about to leave. Predictions about the person."""
 
-import math
 from typing import Any
 
-from sqlalchemy import Float, cast, func, select
+from sqlalchemy import Float, String, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.proactive.learning.churn import (
@@ -13,12 +12,12 @@ from bot.proactive.learning.churn import (
     shrunk_gap,
     stated_probability,
 )
+from bot.proactive.learning.rhythm import Expected, expected_interval, purchases_of
 from bot.proactive.signals.background import BOUGHT_SINCE, LATE_SINCE, Background
 from bot.proactive.signals.base import BY_RULE, DAY, Question, Signal, day_of, epoch
 from crm_bridge.models import Order, OrderItem, OrderState, Review, Ticket, TicketKind
 
-GROUP_COUNTS_FOR = 2.0  # gaps of one's own that weigh as much as the group's rhythm
-LEAST_SPREAD = 0.2  # of the logarithm of the interval
+LONGEST = 6  # times the usual interval: longer ago does not tell when somebody comes back
 GONE_AFTER = 2.0  # own gaps without an order
 
 
@@ -26,7 +25,7 @@ class RestockDue:
     """Things that are bought again and again.
 
     The interval is the customer's own for this product, drawn to that of everybody who buys it: the fewer
-    purchases, the more. A single purchase uses the group's alone.
+    purchases, the more. A single purchase uses the group's alone. Reckoned by whole days.
     """
 
     kind, profiles = "restock_due", True
@@ -35,65 +34,58 @@ class RestockDue:
         self._known = known
 
     async def signals(self, session: AsyncSession, asked: Question) -> list[Signal]:
-        titles = list(self._known.rhythms)
-        if not titles:
+        titles, today = list(self._known.rhythms), asked.of_the_day
+        if not titles or asked.since is not None:
             return []
         placed = epoch(Order.placed_at)
-        longest = max(mean for mean, _, _ in self._known.rhythms.values()) * DAY * 3
+        longest = max(days for days, _, _ in self._known.rhythms.values()) * DAY * LONGEST
+        bought = cast(placed, String) + ":" + cast(OrderItem.quantity, String)
         query = (
             select(
-                Order.customer_id, OrderItem.title, func.count().label("n"), func.min(placed).label("first"),
-                func.max(placed).label("last"), func.max(OrderItem.id).label("item"),
+                Order.customer_id, OrderItem.title, func.aggregate_strings(bought, ",").label("bought"),
+                func.max(OrderItem.id).label("item"),
             )
             .join(Order, Order.id == OrderItem.order_id)
             .where(
                 asked.customers(Order.customer_id),
                 OrderItem.title.in_(titles),
                 Order.state != OrderState.CANCELLED,
-                Order.placed_at.between(asked.now - BOUGHT_SINCE, asked.now),
+                Order.placed_at.between(today.now - BOUGHT_SINCE, asked.now),
             )
             .group_by(Order.customer_id, OrderItem.title)
-            .having(func.max(placed) > int(asked.start.timestamp() - longest))
+            .having(func.max(placed) > int(today.start.timestamp() - longest))
         )  # fmt: skip
-        found = [self._of(row, asked) for row in await session.execute(query)]
+        found = [self._of(row, today) for row in await session.execute(query)]
         return [signal for signal in found if signal is not None and asked.subject in (None, signal.subject)]
 
-    def _of(self, row: Any, asked: Question) -> Signal | None:
-        mean, spread, _ = self._known.rhythms[row.title]
-        interval = restock_interval(row.n, (row.last - row.first) / DAY, mean)
-        expected = row.last + interval * DAY
-        if not asked.start.timestamp() <= expected <= asked.end.timestamp():
+    def _of(self, row: Any, today: Question) -> Signal | None:
+        purchases = purchases_of(row.bought)
+        interval = expected_interval(
+            purchases, self._known.rhythms[row.title][0], self._known.habit(row.title)
+        )
+        last = purchases[-1][0] * DAY
+        expected = last + interval.likeliest * DAY
+        if not today.start.timestamp() <= expected <= today.end.timestamp():
             return None
-        probability = _soon(asked, row.last, interval, spread / mean)
-        if probability < asked.least:
+        probability = _soon(today, last, interval)
+        if probability < today.least:
             return None
         words = {
             "title": row.title,
             "date": day_of(expected).isoformat(),
-            "days": round(interval),
-            "n": row.n,
+            "days": round(interval.likeliest),
+            "n": len(purchases),
         }
-        reason = "own_rhythm" if row.n > 1 else "group_rhythm"
+        reason = "own_rhythm" if len(purchases) > 1 else "group_rhythm"
         return Signal(
             self.kind, row.customer_id, f"bought:{row.item}", day_of(expected), probability, reason, words
         )
 
 
-def restock_interval(purchases: int, span_days: float, group_days: float) -> float:
-    """Days from the last purchase to the next one."""
-    return (span_days + GROUP_COUNTS_FOR * group_days) / (purchases - 1 + GROUP_COUNTS_FOR)
-
-
-def _soon(asked: Question, last: float, interval: float, spread: float) -> float:
-    """That the next purchase comes in the window, given that it has not come yet: log-normal intervals."""
-    sigma = max(spread, LEAST_SPREAD)
-
-    def before(at: float) -> float:
-        days = (at - last) / DAY
-        return 0.5 * (1 + math.erf(math.log(days / interval) / sigma / math.sqrt(2))) if days > 0 else 0.0
-
-    passed = before(asked.now.timestamp())
-    until = before(asked.end.timestamp() + asked.late.total_seconds())
+def _soon(today: Question, last: float, interval: Expected) -> float:
+    """That the next purchase comes in the window, given that it has not come yet."""
+    passed = interval.before((today.now.timestamp() - last) / DAY)
+    until = interval.before((today.end.timestamp() + today.late.total_seconds() - last) / DAY)
     return (until - passed) / max(1 - passed, 1e-6)
 
 
@@ -101,7 +93,7 @@ class ChurnRisk:
     """People who used to buy and have been silent for long, by their own rhythm.
 
     The calibrated model; without one, the stated rule: silent for twice one's own gap is as good as even,
-    complaints make it worse.
+    complaints make it worse. Reckoned by whole days.
     """
 
     kind, profiles = "churn_risk", True
@@ -111,7 +103,9 @@ class ChurnRisk:
         self._model = model
 
     async def signals(self, session: AsyncSession, asked: Question) -> list[Signal]:
-        placed, n = epoch(Order.placed_at), func.count()
+        if asked.since is not None:
+            return []
+        placed, n, today = epoch(Order.placed_at), func.count(), asked.of_the_day
         first, last = func.min(placed), func.max(placed)
         common = self._known.gap_days * DAY
         gap = cast(last - first + OWN_RHYTHM_AFTER * common, Float) / (n - 1 + OWN_RHYTHM_AFTER)
@@ -127,13 +121,13 @@ class ChurnRisk:
                 Order.placed_at <= asked.now,
             )
             .group_by(Order.customer_id)
-            .having(n > 1, gone.between(asked.start.timestamp(), asked.end.timestamp()))
+            .having(n > 1, gone.between(today.start.timestamp(), today.end.timestamp()))
         )  # fmt: skip
         rows = (await session.execute(query)).all()
         if not rows:
             return []
         complaints, stars = await self._moods(session, asked)
-        found = [self._of(row, asked, complaints.get(row[0], 0), stars.get(row[0])) for row in rows]
+        found = [self._of(row, today, complaints.get(row[0], 0), stars.get(row[0])) for row in rows]
         return [
             signal
             for signal in found
@@ -141,7 +135,7 @@ class ChurnRisk:
         ]
 
     async def _moods(self, session: AsyncSession, asked: Question) -> tuple[dict[int, int], dict[int, float]]:
-        since = asked.now - LATE_SINCE
+        since = asked.of_the_day.now - LATE_SINCE
         complained = (
             select(Ticket.customer_id, func.count())
             .where(
@@ -159,8 +153,8 @@ class ChurnRisk:
         counts = {row[0]: int(row[1]) for row in await session.execute(complained)}
         return counts, {row[0]: float(row[1]) for row in await session.execute(reviewed)}
 
-    def _of(self, row: Any, asked: Question, complaints: int, stars: float | None) -> Signal:
-        span, since = (row.last - row.first) / DAY, (asked.now.timestamp() - row.last) / DAY
+    def _of(self, row: Any, today: Question, complaints: int, stars: float | None) -> Signal:
+        span, since = (row.last - row.first) / DAY, max(today.now.timestamp() - row.last, 0.0) / DAY
         gap = shrunk_gap(row.n, span, self._known.gap_days)
         if self._model is None:
             probability, version = stated_probability(since, gap, complaints), BY_RULE

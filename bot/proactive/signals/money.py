@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.proactive.learning.payment import PaymentModel
@@ -36,7 +36,7 @@ class PaymentFailing:
         self._model = model or PaymentModel()
 
     async def signals(self, session: AsyncSession, asked: Question) -> list[Signal]:
-        since = asked.now - DECLINES_SINCE
+        since = asked.of_the_day.now - DECLINES_SINCE
         paid = case((Payment.state == PaymentState.PAID, 1), else_=0)
         failed = case((and_(Payment.state == PaymentState.FAILED, Payment.created_at > since), 1), else_=0)
         query = (
@@ -50,7 +50,8 @@ class PaymentFailing:
                 asked.customers(Subscription.customer_id),
                 Subscription.state == SubscriptionState.ACTIVE,
                 Subscription.renews,
-                Subscription.paid_until.between(max(asked.start, asked.now), asked.end),
+                Subscription.paid_until >= asked.now,
+                asked.entered(Subscription.paid_until),
             )
         )  # fmt: skip
         due = (await session.execute(only(asked, query, "subscription", Subscription.id, int))).all()
@@ -66,7 +67,8 @@ class PaymentFailing:
                         asked.customers(Subscription.customer_id),
                         Subscription.state == SubscriptionState.ACTIVE,
                         Subscription.renews,
-                        Subscription.paid_until.between(max(asked.start, asked.now), asked.end),
+                        Subscription.paid_until >= asked.now,
+                        asked.entered(Subscription.paid_until),
                     )
                 ),
                 Payment.created_at <= asked.now,
@@ -118,7 +120,7 @@ class SubscriptionEnding:
         query = select(Subscription).where(
             asked.customers(Subscription.customer_id),
             ends,
-            Subscription.paid_until.between(asked.start, asked.end),
+            asked.entered(Subscription.paid_until),
         )
         rows = await session.scalars(only(asked, query, "subscription", Subscription.id, int))
         return [
@@ -147,7 +149,7 @@ class RefundOverdue:
             .where(
                 asked.customers(Refund.customer_id),
                 Refund.state.in_([RefundState.REQUESTED, RefundState.APPROVED]),
-                Refund.promised_at.between(asked.start, asked.end),
+                asked.entered(Refund.promised_at, turns=True),
             )
         )
         rows = await session.execute(only(asked, query, "refund", Refund.id, int))
@@ -177,9 +179,17 @@ class PointsBurning:
         spent = case((entry.points < 0, entry.points), else_=0)
         soon = entry.expires_at.between(asked.now, asked.end)
         first = func.min(case((and_(entry.points > 0, soon), entry.expires_at)))
+        moved: ColumnElement[bool] = (
+            soon  # or, of those asked by time alone: entries that came near, and such as ended meanwhile
+        )
+        if asked.since is not None:
+            moved = or_(
+                entry.expires_at.between(asked.since + asked.horizon, asked.end),
+                entry.expires_at.between(asked.since, asked.now),
+            )
         near = (
             select(entry.customer_id)
-            .where(asked.customers(entry.customer_id), soon, entry.points > 0)
+            .where(asked.customers(entry.customer_id), moved, entry.points > 0)
             .distinct()
         )
         query = (

@@ -20,7 +20,8 @@ class LateDelivery:
     """Orders likely to miss their promised time.
 
     Known at once when the time is over, the carrier names a later one, or reports a delay. Otherwise the
-    calibrated model; without one, the share of late orders of the same carrier on the same route.
+    calibrated model; without one, the share of late orders of the same carrier on the same route. The model
+    looks at the time that passed, so it is asked anew about every parcel that is under way.
     """
 
     kind, profiles = "late_delivery", False
@@ -41,7 +42,9 @@ class LateDelivery:
             .where(
                 asked.customers(Order.customer_id),
                 Order.state.in_(UNDER_WAY),
-                Order.promised_at.between(asked.start, asked.end),
+                Order.promised_at.between(asked.start, asked.end)
+                if self._model
+                else asked.entered(Order.promised_at, turns=True),
             )
             .order_by(Order.id)
         )  # fmt: skip

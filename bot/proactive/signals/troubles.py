@@ -1,5 +1,6 @@
 """Trouble on our side: incidents, and complaints that nobody solved."""
 
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -45,6 +46,9 @@ class IncidentTouches:
             Incident.starts_at <= asked.end,
             or_(Incident.ends_at.is_(None), Incident.ends_at > asked.now),
         )
+        if asked.since is not None:
+            began = Incident.starts_at > asked.since + asked.horizon
+            query = query.where(or_(Incident.created_at >= asked.since, began))
         incidents = list(await session.scalars(only(asked, query, "incident", Incident.id, int)))
         found = []
         for incident in incidents:
@@ -93,14 +97,15 @@ class UnresolvedComplaint:
     kind, profiles = "unresolved_complaint", False
 
     async def signals(self, session: AsyncSession, asked: Question) -> list[Signal]:
+        patient = replace(asked, now=asked.now - PATIENCE, since=asked.since and asked.since - PATIENCE)
         query = select(Ticket).where(
             asked.customers(Ticket.customer_id),
             Ticket.kind.in_([TicketKind.COMPLAINT, TicketKind.DEFECT]),
             Ticket.state.in_(sorted(UNSOLVED)),
             Ticket.opened_at >= asked.start - PATIENCE,
             or_(
-                Ticket.due_at.between(asked.start, asked.end),
-                Ticket.due_at.is_(None) & (Ticket.opened_at <= asked.end - PATIENCE),
+                asked.entered(Ticket.due_at, turns=True),
+                Ticket.due_at.is_(None) & patient.entered(Ticket.opened_at, turns=True),
             ),
         )
         rows = await session.scalars(only(asked, query, "ticket", Ticket.number, str))

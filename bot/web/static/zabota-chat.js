@@ -14,7 +14,8 @@
 
 import { chime, TitleHint } from "./chat/attention.js";
 import { DEFAULT_ACCENT, palette, parseColor } from "./chat/colors.js";
-import { Conversation } from "./chat/conversation.js";
+import { Conversation, draftOf } from "./chat/conversation.js";
+import { KeptFiles } from "./chat/kept_files.js";
 import { Panel } from "./chat/panel.js";
 import { Session } from "./chat/session.js";
 import { Store } from "./chat/storage.js";
@@ -35,6 +36,7 @@ class ZabotaChat extends HTMLElement {
   #root = this.attachShadow({ mode: "open" });
   #store = new Store("localStorage", SERVER);
   #tab = new Store("sessionStorage", SERVER);
+  #kept = new KeptFiles(SERVER);
   #title = new TitleHint();
   #panel = null;
   #conversation = null;
@@ -96,6 +98,7 @@ class ZabotaChat extends HTMLElement {
       heading: this.getAttribute("heading") || texts.heading,
       starters: (this.getAttribute("starters") ?? "").split("|").map((text) => text.trim()).filter(Boolean),
       tab: this.#tab,
+      kept: this.#draft(),
       on: {
         open: () => this.open(),
         close: () => this.close(),
@@ -176,6 +179,14 @@ class ZabotaChat extends HTMLElement {
     else this.#repaint();
   }
 
+  /** Where this tab keeps the files that are chosen and not sent. */
+  #draft() {
+    if (!this.#tab.get("id")) this.#tab.set("id", Math.random().toString(36).slice(2));
+    const key = draftOf(this.getAttribute("user-id")) + this.#tab.get("id");
+    const kept = this.#kept;
+    return { get: () => kept.get(key), put: (files) => kept.put(key, files), remove: () => kept.remove(key) };
+  }
+
   // --- the conversation ---
 
   /** The conversation begins when it is needed: a visitor who never opens the chat costs nothing. */
@@ -185,6 +196,7 @@ class ZabotaChat extends HTMLElement {
       server: SERVER,
       store: this.#store,
       tab: this.#tab,
+      kept: this.#kept,
       language: chooseLanguage(this.getAttribute("language")),
       user: { id: this.getAttribute("user-id") || null, hash: this.getAttribute("user-hash") || null },
       tell: {

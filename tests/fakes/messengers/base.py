@@ -99,6 +99,7 @@ class FakeProvider(ABC):
         self.attempts = 0  # of pushing
         self.hook = ""  # our address
         self.patience = 0.02  # seconds that stand for one second of the provider's retry schedule
+        self.hours = 0.0  # how long it goes on after that, every minute
         self.hang = 30.0  # seconds of a timeout
         self.stopping = asyncio.Event()
         self.url = ""
@@ -231,7 +232,7 @@ class FakeProvider(ABC):
     async def _deliver(self, chat: str, event: Any) -> None:
         body = self.body(event)
         async with self._chats[chat]:
-            for delay in [0.0, *self.delays()]:
+            for delay in [0.0, *self.delays(), *[60.0] * int(60 * self.hours)]:
                 await asyncio.sleep(delay * self.patience)
                 self.attempts += 1
                 if await self.post(body):

@@ -12,6 +12,7 @@ from bot.channels.accounts import TelegramAccount
 from tests.fakes.messengers.base import FakeProvider, Heard, Json, Person
 
 TOKEN = "123456:fake-token_for-tests"
+BOT = "shop_bot"
 DATE = 1795270000
 
 
@@ -108,6 +109,8 @@ class FakeTelegram(FakeProvider):
             self.secret = str(form["secret_token"])
             self.hook = str(form["url"])
             return _ok(True)
+        if method == "getMe":
+            return _ok({"id": 123456, "is_bot": True, "first_name": "Магазин", "username": BOT})
         if method == "answerCallbackQuery":
             self.answered_presses.append(str(form["callback_query_id"]))
             return _ok(True)

@@ -17,8 +17,11 @@ export class Composer {
   #counter;
   #tray;
 
-  /** @param {{say: (text: string, files: File[]) => void, typing: () => void}} on */
-  constructor({ texts, tab, on }) {
+  /**
+   * @param {{say: (text: string, files: File[]) => void, typing: () => void}} on
+   * @param {object} kept where the files that are chosen outlive a reload
+   */
+  constructor({ texts, tab, kept, on }) {
     this.#texts = texts;
     this.#tab = tab;
     this.#on = on;
@@ -33,7 +36,7 @@ export class Composer {
       onkeydown: (event) => this.#key(event),
       onpaste: (event) => this.#pasted(event),
     });
-    this.#tray = new Tray({ texts, changed: () => this.#measure() });
+    this.#tray = new Tray({ texts, kept, changed: () => this.#measure() });
     this.#send = h("button", { class: "send", type: "submit", "aria-label": texts.send, title: texts.send }, icons.arrowUp(20));
     this.#counter = h("div", { class: "counter", id: "counter", "aria-live": "polite" });
     this.element = h(

@@ -3,7 +3,7 @@
 import { Connection } from "./connection.js";
 import { upload } from "./files.js";
 import { History } from "./history.js";
-import { Outgoing } from "./outgoing.js";
+import { isHeld, Outgoing } from "./outgoing.js";
 import { Session } from "./session.js";
 import { postFrame } from "./transports.js";
 
@@ -51,12 +51,13 @@ export class Conversation {
   #leave = (event) => this.#left(event);
 
   /** @param {Listener} tell */
-  constructor({ server, store, tab, language, user, tell }) {
+  constructor({ server, store, tab, kept, language, user, tell }) {
     this.#server = server;
     this.#store = store;
     this.#tell = tell;
     this.#session = new Session(server, store, language, user);
-    this.#outgoing = new Outgoing(store);
+    if (this.#session.changedHands) kept.forgetOthers(draftOf(user.id));
+    this.#outgoing = new Outgoing(store, kept);
     this.#connection = new Connection(server, this.#session, tab, {
       frame: (frame) => this.#received(frame),
       state: (state) => this.#connectionState(state),
@@ -70,6 +71,14 @@ export class Conversation {
     this.#tell.catchingUp(true);
     this.showOutgoing();
     this.#connection.start();
+    this.#sendHeld();
+  }
+
+  /** Messages with files that a page before this one could not send any more. */
+  async #sendHeld() {
+    const entries = await this.#outgoing.restore();
+    if (this.#leaving.signal.aborted) return;
+    for (const entry of entries) entry.refusal ? this.#tell.outgoing(entry, "failed") : this.#upload(entry);
   }
 
   stop() {
@@ -81,7 +90,7 @@ export class Conversation {
     this.#connection.stop();
   }
 
-  /** Free text, perhaps with files. Text is kept until the server has it, files as long as the page lives. */
+  /** Free text, perhaps with files. All of it is kept until the server has it. */
   say(text, files = []) {
     if (files.length) this.#upload(this.#outgoing.hold(text, files));
     else this.#dispatch(this.#outgoing.add({ type: "text", text }, text));
@@ -117,7 +126,7 @@ export class Conversation {
 
   retry(clientId) {
     const entry = this.#outgoing.retry(clientId);
-    if (entry) entry.files ? this.#upload(entry) : this.#dispatch(entry);
+    if (entry) isHeld(entry) ? this.#upload(entry) : this.#dispatch(entry);
   }
 
   discard(clientId) {
@@ -163,7 +172,8 @@ export class Conversation {
 
   /** Tell the view again about every line that is on its way. */
   showOutgoing() {
-    for (const entry of this.#outgoing.entries) this.#tell.outgoing(entry, this.#stateOf(entry));
+    const shown = this.#outgoing.entries.filter((entry) => !isHeld(entry) || entry.files); // others are fetched
+    for (const entry of shown) this.#tell.outgoing(entry, this.#stateOf(entry));
   }
 
   // --- from the server ---
@@ -296,7 +306,7 @@ export class Conversation {
   }
 
   get #unacknowledged() {
-    return this.#outgoing.entries.filter((entry) => !entry.refusal && !entry.files);
+    return this.#outgoing.entries.filter((entry) => !entry.refusal && !isHeld(entry));
   }
 
   /** Without an acknowledgement in time the connection is taken for dead; the next one sends everything again. */
@@ -352,4 +362,9 @@ export class Conversation {
     }
     if (event.persisted) this.#connection.pause();
   }
+}
+
+/** Where the files that a customer has chosen and not sent are kept. @param {string|null} user of the host site */
+export function draftOf(user) {
+  return `draft ${user ?? ""} `;
 }

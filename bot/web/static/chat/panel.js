@@ -24,10 +24,10 @@ export class Panel {
   #viewport = () => this.#fit();
 
   /** @param {{open: Function, close: Function}} on and what Thread and Composer ask for */
-  constructor({ texts, name, heading, starters, tab, on }) {
+  constructor({ texts, name, heading, starters, tab, kept, on }) {
     this.#texts = texts;
     this.thread = new Thread({ texts, name, heading, starters, on });
-    this.composer = new Composer({ texts, tab, on });
+    this.composer = new Composer({ texts, tab, kept, on });
     this.#badge = h("span", { class: "badge", hidden: true, "aria-hidden": "true" });
     this.#launcher = h(
       "button",

@@ -20,7 +20,8 @@ export class Session {
     this.#user = user;
     // Someone else (or nobody) is signed in on this page now: they must not read the former conversation.
     const owner = store.get(KEY)?.user;
-    if (owner && owner !== user.id) store.clear();
+    this.changedHands = Boolean(owner && owner !== user.id);
+    if (this.changedHands) store.clear();
   }
 
   /** Has this browser talked to this server before? */

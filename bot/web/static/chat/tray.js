@@ -8,13 +8,18 @@ export class Tray {
   #texts;
   #changed;
   #files = [];
+  #kept;
   #picker;
   #list;
   #problem;
 
-  /** @param {() => void} changed called after every change */
-  constructor({ texts, changed }) {
+  /**
+   * @param {() => void} changed called after every change
+   * @param {{get: Function, put: Function, remove: Function}} kept the files that were here before a reload
+   */
+  constructor({ texts, changed, kept }) {
     this.#texts = texts;
+    this.#kept = kept;
     this.#changed = changed;
     this.#picker = h("input", { type: "file", multiple: true, accept: ACCEPTED, hidden: true, onchange: () => this.#picked() });
     this.button = h(
@@ -25,6 +30,7 @@ export class Tray {
     this.#list = h("ul", { class: "files", "aria-label": texts.chosenFiles, hidden: true });
     this.#problem = h("div", { class: "problem", role: "alert" });
     this.element = h("div", { class: "tray" }, this.#picker, this.#problem, this.#list);
+    this.#restore();
   }
 
   get files() {
@@ -37,6 +43,7 @@ export class Tray {
     const why = obstacle(wanted, this.#texts);
     if (!why) this.#files = wanted;
     this.#show(why);
+    this.#keep();
   }
 
   /** @returns {File[]} what was there; the tray is empty now */
@@ -44,7 +51,17 @@ export class Tray {
     const taken = this.#files;
     this.#files = [];
     this.#show(null);
+    this.#keep();
     return taken;
+  }
+
+  async #restore() {
+    const files = await this.#kept.get();
+    if (files.length) this.add(files);
+  }
+
+  #keep() {
+    this.#files.length ? this.#kept.put(this.#files) : this.#kept.remove();
   }
 
   #picked() {
@@ -57,6 +74,7 @@ export class Tray {
     const at = this.#files.indexOf(file);
     this.#files = this.#files.filter((other) => other !== file);
     this.#show(null);
+    this.#keep();
     const rest = this.#list.querySelectorAll("button");
     (rest[Math.min(at, rest.length - 1)] ?? this.button).focus(); // the pressed button is gone
   }

@@ -21,10 +21,16 @@ function keep(field, key) {
 }
 
 function emptied(form, field, key, done = () => {}) {
+  let sent = "";
+  form.addEventListener("htmx:configRequest", (event) => {
+    if (event.target === form) sent = field.value;
+  });
   form.addEventListener("htmx:afterRequest", (event) => {
     if (event.target !== form || !event.detail.successful) return;
-    field.value = "";
-    sessionStorage.removeItem(key);
+    // What was typed while it was on its way stays.
+    if (field.value.startsWith(sent)) field.value = field.value.slice(sent.length).trimStart();
+    if (field.value) sessionStorage.setItem(key, field.value);
+    else sessionStorage.removeItem(key);
     done();
     field.focus();
   });
@@ -114,12 +120,24 @@ function ready(field) {
 
 function answering(toEnd) {
   const text = composer.querySelector("textarea");
-  const id = composer.querySelector("[name=client_id]");
   const kept = `zabota-desk:${location.pathname}`;
   const send = composer.getAttribute("hx-post").replace(/answer$/, "typing");
   keep(text, kept);
-  id.value = crypto.randomUUID(); // the same one until the answer was taken: a double click says it once
   text.focus();
+
+  // What was tried keeps its id, through reloads too, until the answer was taken or the words are others: a
+  // double click, or a second try after a broken network, says it once.
+  const tried = `${kept}:tried`;
+  const attempt = () => JSON.parse(sessionStorage.getItem(tried) ?? "null");
+  composer.addEventListener("htmx:configRequest", (event) => {
+    if (event.target !== composer) return;
+    const id = attempt()?.id ?? crypto.randomUUID();
+    sessionStorage.setItem(tried, JSON.stringify({ id, text: text.value }));
+    event.detail.parameters.client_id = id;
+  });
+  text.addEventListener("input", () => {
+    if (attempt() && attempt().text !== text.value) sessionStorage.removeItem(tried);
+  });
 
   let typing = false;
   let silence;
@@ -137,7 +155,7 @@ function answering(toEnd) {
   ready(text);
   submitByKey(text, composer);
   emptied(composer, text, kept, () => {
-    id.value = crypto.randomUUID();
+    sessionStorage.removeItem(tried);
     typing = false;
     toEnd();
   });

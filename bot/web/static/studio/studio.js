@@ -5,7 +5,7 @@ let place = 0;
 function go(to) {
   const all = cards();
   place = Math.max(0, Math.min(all.length - 1, to));
-  all[place]?.focus();
+  (all[place] ?? document.querySelector("[data-undo]"))?.focus();
 }
 
 function showTimes(root) {
@@ -19,6 +19,7 @@ document.addEventListener("focusin", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") return go(place); // out of a field, back to the card
   if (event.target.closest("input, textarea, select") || event.ctrlKey || event.altKey || event.metaKey) return;
   const key = event.key.toLowerCase();
   if (key === "j" || key === "k") return go(place + (key === "j" ? 1 : -1));
@@ -33,7 +34,7 @@ document.addEventListener("keydown", (event) => {
   if (!deed) return;
   event.preventDefault();
   deed.click();
-  if (deed.tagName === "SUMMARY") card.querySelector("details input")?.focus();
+  if (deed.tagName === "SUMMARY") deed.parentElement.querySelector("input")?.focus();
 });
 
 document.body.addEventListener("htmx:afterSettle", (event) => {

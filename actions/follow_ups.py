@@ -1,0 +1,98 @@
+"""What a short message means where it stands: «отмените» after a visit was booked, «а в Питер?»."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from actions.phrases import phrases
+from actions.products import mentioned
+from actions.rating import SERVED
+from actions.turn import Turn
+from actions.wording import HERE
+from core import yml
+from crm_bridge.company.catalogue import Catalogue
+from crm_bridge.company.words import speaks_of
+
+LONGEST = 5  # words; a longer message says itself what it is about
+LAST, KINDS = "last", "kinds"  # in the slot: the dialogue served last, and the entities that it asks for
+SAYS_MORE = 2  # words of a «нет» that says what is wanted instead
+GOODS = frozenset({"product_availability", "product_advice", "place_order"})
+CITIES = frozenset({"delivery_options", "delivery_period", "store_info"})
+_PLACE = re.compile(
+    r"\s*(?:(?:а|и|ну|and|what about|how about)\s+)?(?:в|во|to|in|for)\s+([^\W\d_][\w -]+?)[?.!\s]*",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(r"\s*(?:а|и|and|what about|how about)\s+(?:в|во|to|in|for)\s", re.IGNORECASE)
+_Lines = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """A line of the catalogue."""
+
+    after: frozenset[str]
+    means: str
+    heard: frozenset[str] = frozenset()
+    says: _Lines = ()
+    unless: _Lines = ()
+    words: int = LONGEST  # at most
+
+    @classmethod
+    def of(cls, line: Mapping[str, Any]) -> "FollowUp":
+        says, unless = (tuple(map(tuple, line.get(name, ()))) for name in ("says", "unless"))
+        words = line.get("words", LONGEST)
+        return cls(
+            frozenset(line["after"]), line["means"], frozenset(line.get("heard", ())), says, unless, words
+        )
+
+    def suits(self, last: str, turn: Turn) -> bool:
+        if len(turn.text.split()) > self.words:
+            return False
+        if last not in self.after or (self.heard and turn.intent not in self.heard):
+            return False
+        says = not self.says or speaks_of(turn.text, self.says)
+        return says and not speaks_of(turn.text, self.unless)
+
+
+def follow_up(turn: Turn) -> str | None:
+    """The dialogue that a short message goes on with; None: it is what it was understood as."""
+    last = _last(turn)
+    if not last or not turn.ranking:  # a button says itself what it means
+        return None
+    return next((line.means for line in _LINES if line.suits(last, turn)), None)
+
+
+def same_again(turn: Turn) -> tuple[str, dict[str, str]] | None:
+    """The dialogue served last and what it is asked for now: «а в Питер?», «а 1008?»; None: it is none."""
+    last, kinds = _last(turn), (turn.slots.get(SERVED) or {}).get(KINDS) or ()
+    if not last or len(turn.text.split()) > LONGEST:
+        return None
+    named = {kind: turn.entities[kind] for kind in kinds if kind in turn.entities}
+    if not named and last in CITIES and (place := _PLACE.fullmatch(turn.text)):
+        named = {"city": place[1]} if place[1][:1].isupper() else {}
+    return (last, named) if named else None
+
+
+def goes_on(turn: Turn) -> tuple[str, dict[str, str]] | None:
+    """The same for what begins like going on, whatever it was understood as: «а в Питер?»."""
+    return same_again(turn) if turn.ranking and _GOES_ON.match(turn.text) else None
+
+
+def corrected(turn: Turn, catalogue: Catalogue) -> tuple[str, dict[str, str]] | None:
+    """What «нет» with something after it wants after a matter: another order, number, city, product."""
+    if turn.form or len(turn.text.split()) < SAYS_MORE:
+        return None
+    kinds = (turn.slots.get(SERVED) or {}).get(KINDS) or ()
+    if phrases.correction(turn.text) == "order" and "order_id" in kinds:
+        return _last(turn), {}
+    if _last(turn) in GOODS and mentioned(catalogue, turn.text):
+        return "product_availability", {}
+    return same_again(turn)
+
+
+def _last(turn: Turn) -> str:
+    return str((turn.slots.get(SERVED) or {}).get(LAST) or "")
+
+
+_LINES = [FollowUp.of(line) for line in yml.parse((HERE / "follow_ups.yml").read_text(encoding="utf-8"))]
