@@ -10,13 +10,14 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.proactive.policy import Facts, Way
-from bot.proactive.tables import ContactFrequency, DecisionRow, Verdict
+from bot.proactive.tables import DecisionRow, Verdict
 from crm_bridge.consent import Said
 from crm_bridge.models import (
     Appointment,
     Asset,
     Author,
     ConsentRecord,
+    ContactFrequency,
     ContactKind,
     ContactPoint,
     Customer,

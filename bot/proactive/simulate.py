@@ -22,7 +22,7 @@ from bot.proactive.rules import Limits, Rule
 from bot.proactive.signals.all import predictors
 from bot.proactive.signals.background import background
 from bot.proactive.signals.base import Range
-from bot.proactive.tables import ContactFrequency, Incident, Verdict
+from bot.proactive.tables import Incident, Verdict
 from core.db import Base, Database
 from crm_bridge import models as crm
 
@@ -78,7 +78,7 @@ _SEEN: dict[type[Base], tuple[str, dict[str, str]]] = {
     crm.Review: ("at <= {now}", {}),
     crm.Watch: ("created_at <= {now}", {}),
     crm.Message: ("created_at <= {now} AND author = 'customer'", {}),
-    ContactFrequency: ("changed_at <= {now}", {}),
+    crm.ContactFrequency: ("changed_at <= {now}", {}),
     Incident: ("created_at <= {now}", {}),
 }
 

@@ -201,18 +201,6 @@ class Mark(Base):
     looked_at: Mapped[datetime]
 
 
-class ContactFrequency(Base):
-    """How many messages a week a customer wants at most."""
-
-    __tablename__ = "contact_frequency"
-
-    customer_id: Mapped[int] = mapped_column(
-        BigId, ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
-    per_week: Mapped[int]
-    changed_at: Mapped[datetime]
-
-
 class SimulationRow(Base):
     """A simulation and what it showed. Names no customer but by id."""
 

@@ -3,6 +3,7 @@
 from crm_bridge.models.appointment import Appointment, AppointmentState, Slot
 from crm_bridge.models.asset import Asset
 from crm_bridge.models.consent_record import ConsentRecord, Decision, Purpose
+from crm_bridge.models.contact_frequency import ContactFrequency
 from crm_bridge.models.contact_point import ContactKind, ContactPoint
 from crm_bridge.models.conversation import Conversation, ConversationStatus, Owner
 from crm_bridge.models.customer import Customer
@@ -42,6 +43,7 @@ __all__ = [
     "CheckpointKind",
     "CodePurpose",
     "ConsentRecord",
+    "ContactFrequency",
     "ContactKind",
     "ContactPoint",
     "Conversation",

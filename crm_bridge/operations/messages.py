@@ -1,22 +1,15 @@
 """What a customer wants to be written to about, effective at once."""
 
-from sqlalchemy import Integer, column, delete, insert, table, update
+from sqlalchemy import delete, insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.db import BigId, UtcDateTime
 from crm_bridge.company.messages import MessageRules
 from crm_bridge.consent import Consents
-from crm_bridge.models import Customer, Decision, Purpose
+from crm_bridge.models import ContactFrequency, Customer, Decision, Purpose
 from crm_bridge.operations.once import Result
 from crm_bridge.operations.running import Operations
 
 SOURCE = "chat"
-FREQUENCY = table(  # its model stands with the decisions that obey it, a layer above
-    "contact_frequency",
-    column("customer_id", BigId),
-    column("per_week", Integer),
-    column("changed_at", UtcDateTime),
-)
 
 
 class MessageOperations:
@@ -67,10 +60,12 @@ class MessageOperations:
                 values = {"preferred_from": begin, "preferred_until": end, "updated_at": now}
                 await session.execute(update(Customer).where(Customer.id == customer_id).values(values))
             if per_week is not None or back:
-                await session.execute(delete(FREQUENCY).where(FREQUENCY.c.customer_id == customer_id))
+                await session.execute(
+                    delete(ContactFrequency).where(ContactFrequency.customer_id == customer_id)
+                )
             if per_week is not None:
                 row = {"customer_id": customer_id, "per_week": per_week, "changed_at": now}
-                await session.execute(insert(FREQUENCY).values(row))
+                await session.execute(insert(ContactFrequency).values(row))
             return {"hours": list(hours) if hours else None, "per_week": per_week}
 
         return await self._operations.run(key, "message_times", customer_id, work)

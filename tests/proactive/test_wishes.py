@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import update
 
-from bot.proactive.tables import ContactFrequency, Verdict
-from crm_bridge.models import Customer
+from bot.proactive.tables import Verdict
+from crm_bridge.models import ContactFrequency, Customer
 from tests.proactive.conftest import Shop
 
 
