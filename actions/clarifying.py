@@ -30,6 +30,7 @@ ABOUT_ONE_ORDER = (  # a number may be theirs; all but the first two ask before 
     "get_invoice",
 )
 TECHNICAL, GOODS, PERSON = "technical_problem", "product_availability", "human_agent"
+VISIT = "book_appointment"
 NUMBER = re.compile(r"\b\d{3,}\b")  # that may be an order's
 CALL, WHY = 3, 2  # words of a call for a person, and of a bare «почему?»
 LETTERS = 3  # fewer tell nothing
@@ -73,6 +74,8 @@ class Clarify(ZabotaAction):
             return found
         if fault := self._fault(turn):
             return fault
+        if _asks_for_visit(turn):
+            return VISIT
         return GOODS if names_only_goods(self.services.catalogue, turn.text) else ""
 
     def _fault(self, turn: Turn) -> str:
@@ -121,6 +124,12 @@ def _about_orders(turn: Turn) -> str:
     likely = (guess.intent for guess in turn.ranking[:GUESSES] if guess.confidence >= WORTH_SUGGESTING)
     found = next((intent for intent in likely if intent in about), "")
     return found or ("track_order" if "order_id" in turn.entities else "")
+
+
+def _asks_for_visit(turn: Turn) -> bool:
+    """«Запишите в Урюпинске»: what for and when is asked then."""
+    likely = (guess.intent for guess in turn.ranking if guess.confidence >= WORTH_SUGGESTING_ALONE)
+    return len(turn.text.split()) <= SHORT and VISIT in likely and hints("visit", turn.text) is not None
 
 
 def letters_in(text: str) -> bool:

@@ -211,6 +211,8 @@ class Talk:
         heard, task = self._heard, self.task
         if heard is None or question in (task.asked, *task.facts, *task.early):
             return
+        if phrases.correction(heard.text) in task.reopened:  # «не тот заказ» tells nothing of the goods
+            return
         tells = heard.intent in NO_MATCH | {task.dialogue, "affirm", "deny"}
         if not tells and (len(heard.text.split()) > TELLS or "?" in heard.text):
             return
@@ -241,6 +243,11 @@ class Talk:
         """Forget an answer or a deed, and everything that came after it: the story goes on from there."""
         self.task.forget(question)
         self.task.asked = None
+
+    def restate(self, question: str) -> None:
+        """Take the message for another answer to a question that is answered already, if it is."""
+        if self.has(question) and self._heard is not None:
+            self.task.forget(question)
 
     def reopened(self, question: str) -> bool:
         """Whether the customer wants another answer than the one that suggested itself."""

@@ -4,6 +4,7 @@ import re
 
 from actions.dialogue import Dialogue, Option, Talk
 from actions.filing import file_case
+from actions.hints import hints
 from actions.reading import pick, words_of
 from actions.turn import Turn
 from actions.urgency import is_upset
@@ -17,6 +18,12 @@ _NAMES_ONLY = re.compile(
     r"(?:хоч|хот|пожал|жал|претенз|недовол|оставит|подат|ваш|complain|want|like|file|would|about|your|happy)\w*"
     r"|на|у|мне|меня|есть|make|have|a|an|the|i|to|my|am|not"
 )
+_ANEW = re.compile(
+    r"\W*(?:ой|нет|вернее|точнее|лучше|простите|извините|oops|no|sorry|actually|rather|i meant?)\b"
+    r".*(?:зв[её]зд|stars?\b)",
+    re.IGNORECASE,
+)
+SHORT = 6  # words of a message that only gives other stars
 SKIP, SHOP = "skip", "shop"
 SUBJECT = 120
 ORDERS = 4
@@ -69,6 +76,8 @@ class LeaveReview(Dialogue):
 
     async def tell(self, talk: Talk) -> None:
         about = await self._about(talk)
+        if not talk.has("text") and _corrects_stars(talk.turn):
+            talk.restate("stars")
         stars = await ask_stars(talk, "utter_ask_stars")
         text = await talk.ask(
             "text", "utter_ask_review", words_of(3), Option(SKIP, talk.words.text("button.no_words"))
@@ -149,14 +158,21 @@ def _tells(text: str) -> bool:
     return sum(not _NAMES_ONLY.fullmatch(word) for word in words) >= TELLING
 
 
+def _corrects_stars(turn: Turn) -> bool:
+    """«Ой, нет, четыре звезды», when words were asked for; a review of its own is longer."""
+    short = len(turn.text.split()) <= SHORT
+    return short and _ANEW.match(turn.text) is not None and _read_stars(turn) is not None
+
+
+def _read_stars(turn: Turn) -> str | None:
+    if (rated := turn.entities.get("rating")) in STARS:
+        return rated
+    return hints("stars", turn.text) or pick(turn.text, [(star, star) for star in STARS])
+
+
 async def ask_stars(talk: Talk, response: str) -> str:
     """One to five, as a digit."""
-    if (given := talk.details.get("rating")) in STARS:
+    if not talk.reopened("stars") and (given := talk.details.get("rating")) in STARS:
         talk.known("stars", given)
     options = [Option(star, talk.words.text("button.stars", stars="★" * int(star))) for star in STARS]
-
-    def read(turn: Turn) -> str | None:
-        rated = turn.entities.get("rating")
-        return rated if rated in STARS else pick(turn.text, [(star, star) for star in STARS])
-
-    return await talk.ask("stars", response, read, *options)
+    return await talk.ask("stars", response, _read_stars, *options)

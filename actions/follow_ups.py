@@ -7,7 +7,7 @@ from typing import Any
 
 from actions.phrases import phrases
 from actions.products import mentioned
-from actions.rating import SERVED
+from actions.rating import KEPT, SERVED
 from actions.turn import Turn
 from actions.wording import HERE
 from core import yml
@@ -24,6 +24,12 @@ _PLACE = re.compile(
     re.IGNORECASE,
 )
 _GOES_ON = re.compile(r"\s*(?:а|и|and|what about|how about)\s+(?:в|во|to|in|for)\s", re.IGNORECASE)
+_RATHER = re.compile(  # «ой, по заказу 1008», "sorry, I meant order 1008": nothing but another number
+    r"\W*(?:ой|нет|точнее|вернее|простите|извините|oops|no|sorry)\b[\s,.!]*"
+    r"(?:(?:нет|no|i mean[t]?|имел[аи]? в виду|я|мне)\b[\s,.!]*)*"
+    r"(?:(?:по|за|для|к|for|of|the|my)\s+)*(?:(?:заказ\w*|номер\w*|order|number|№|#)\s*)*\d+\W*",
+    re.IGNORECASE,
+)
 _Lines = tuple[tuple[str, ...], ...]
 
 
@@ -71,12 +77,14 @@ def same_again(turn: Turn) -> tuple[str, dict[str, str]] | None:
     named = {kind: turn.entities[kind] for kind in kinds if kind in turn.entities}
     if not named and last in CITIES and (place := _PLACE.fullmatch(turn.text)):
         named = {"city": place[1]} if place[1][:1].isupper() else {}
-    return (last, named) if named else None
+    kept: dict[str, str] = (turn.slots.get(SERVED) or {}).get(KEPT) or {}
+    return (last, {**kept, **named}) if named else None
 
 
 def goes_on(turn: Turn) -> tuple[str, dict[str, str]] | None:
     """The same for what begins like going on, whatever it was understood as: «а в Питер?»."""
-    return same_again(turn) if turn.ranking and _GOES_ON.match(turn.text) else None
+    leans = _GOES_ON.match(turn.text) or _RATHER.fullmatch(turn.text)
+    return same_again(turn) if turn.ranking and leans else None
 
 
 def corrected(turn: Turn, catalogue: Catalogue) -> tuple[str, dict[str, str]] | None:

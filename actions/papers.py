@@ -1,5 +1,7 @@
 """Receipts and invoices, as files."""
 
+import re
+
 from actions.choosing import choose_order
 from actions.dialogue import Dialogue, Option, Talk
 from actions.filing import file_case, telling
@@ -14,6 +16,9 @@ from crm_bridge.orders import OrderView
 KINDS = ("receipt", "invoice", "accounting")
 UNPAID: Result = {"unpaid": True}
 DETAILS = 5  # letters of an answer that tells anything
+COMPANY = 10  # digits of a company's taxpayer number; a trader's has two more
+_TAXPAYER = re.compile(r"\W*(?:(?:наш|мой)\s+)?(?:инн\W*)?(\d{10}|\d{12})\W*", re.IGNORECASE)
+_WEIGHTS = (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
 
 
 class GetInvoice(Dialogue):
@@ -22,6 +27,7 @@ class GetInvoice(Dialogue):
     name = "get_invoice"
 
     async def tell(self, talk: Talk) -> None:
+        await self._mind_company(talk)
         kind = await self._kind(talk)
         if kind == "accounting":
             await self._accounting(talk)
@@ -39,6 +45,16 @@ class GetInvoice(Dialogue):
         other = "invoice" if kind == "receipt" else "accounting"
         response = "utter_receipt" if kind == "receipt" else "utter_invoice"
         talk.document(response, media, _other(talk, order, other), number=order.number)
+
+    async def _mind_company(self, talk: Talk) -> None:
+        """A taxpayer number where an order is asked for: the invoice is for a company, people make it."""
+        if talk.has("order") or not talk.has("kind") or not _names_company(talk.turn.text):
+            return
+        orders = await self.services.orders.of_customer(talk.customer_id)
+        if talk.turn.text.strip() not in {order.number for order in orders}:
+            talk.reopen("kind")
+            talk.known("kind", "accounting")
+            talk.known("details", talk.turn.text.strip())
 
     async def _kind(self, talk: Talk) -> str:
         options = [Option(kind, talk.words.text(f"button.paper.{kind}")) for kind in KINDS]
@@ -67,6 +83,22 @@ class GetInvoice(Dialogue):
             talk, TicketKind.REQUEST, subject, text, order_number=talk.details.get("order_id")
         )
         talk.say("utter_paper_case", "human_agent", **opened)
+
+
+def _names_company(text: str) -> bool:
+    """Whether a message is a company's or a trader's taxpayer number (ИНН), told by its check digits."""
+    found = _TAXPAYER.fullmatch(text)
+    return found is not None and _checks(found[1])
+
+
+def _checks(number: str) -> bool:
+    """The last digit of ten, the last two of twelve, follow from those before."""
+    digits = [int(digit) for digit in number]
+    return all(
+        sum(weight * digit for weight, digit in zip(_WEIGHTS[-at:], digits, strict=False)) % 11 % 10
+        == digits[at]
+        for at in ([9] if len(digits) == COMPANY else [10, 11])
+    )
 
 
 def _has_receipt(order: OrderView) -> bool:

@@ -11,6 +11,7 @@ from actions.turn import Turn
 
 SERVED = "served"  # the slot: what was served last (follow_ups.py), and when the customer was last asked
 ASKED = "asked"
+KEPT = "kept"  # in the slot: what was wanted of it, for the same about another order
 NOT_AGAIN_WITHIN = timedelta(days=1)
 NOT_RATED = frozenset({"complaint", "praise", "leave_review", "rate_service"})
 UNDER_WAY = frozenset({"case", "done"})  # deeds that only begin: people see to the matter from here
@@ -23,7 +24,8 @@ def note_served(task: Task, turn: Turn) -> dict[str, Any]:
     open_still = task.dialogue in NOT_RATED or UNDER_WAY & task.facts.keys()
     kinds = sorted(set(task.bound.values()))
     rated = None if open_still else task.dialogue
-    return {SERVED: before | {"dialogue": rated, "last": task.dialogue, "kinds": kinds}}
+    kept = {"value": task.facts["kind"]} if "kind" in task.facts else {}
+    return {SERVED: before | {"dialogue": rated, "last": task.dialogue, "kinds": kinds, KEPT: kept}}
 
 
 def ask_for_rating(services: Services, turn: Turn, say: Say) -> list[Event]:

@@ -270,8 +270,10 @@ class Runner:
 
     def _rather_cancels(self, task: Task, turn: Turn) -> bool:
         """«Нет, лучше отмените подписку» to a question about its pause is no mere no."""
-        names_it = phrases.speaks_of_cancelling(turn.text) and hints("leave", turn.text) == "thing"
-        return self._dialogues[task.dialogue].cancels is not None and turn.intent == "deny" and names_it
+        cancels = self._dialogues[task.dialogue].cancels
+        if cancels is None or turn.intent not in ("deny", cancels):
+            return False
+        return phrases.speaks_of_cancelling(turn.text) and hints("leave", turn.text) == "thing"
 
     def _asks_price(self, task: Task, turn: Turn) -> bool:
         """«А сколько это стоит?» to a question that says it: it is said again."""

@@ -108,7 +108,7 @@ class TechnicalProblem(Dialogue):
 
 def _helped(turn: Turn) -> str | None:
     """Whether the step helped; a no counts first: «не помогло»."""
-    text = turn.text.lower()
+    text = turn.text.lower().replace("’", "'")  # as phones write «didn't»
     if phrases.wish(text) is Wish.CANCEL and not _ABOUT_IT.search(text):
         return None
     if _NOT_YET.search(text):

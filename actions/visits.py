@@ -8,12 +8,21 @@ from actions.reading import pick
 from actions.slots import Room, choose_slot, offer_again, slot_title
 from actions.turn import Turn
 from actions.visit_words import document_of, title_of, wording_at
+from actions.wording import RUSSIAN
 from crm_bridge.company.visits import VisitService
 from crm_bridge.visits import VisitView
 
 CITIES = 5
 _HOUR = re.compile(r"\b(\d{1,2})(?:[:.]\d\d)?\b")
 VISIT = "visit"  # the question
+_CYRILLIC = re.compile("[А-ЯЁа-яё]")
+_TOWN = re.compile(r"\b(?:[Вв]о?|[Ii]n)\s+([А-ЯЁA-Z][а-яёa-z]{2,}(?:[ -][А-ЯЁA-Z][а-яёa-z]+)*)")
+_NO_TOWN = re.compile(  # what else may have a capital letter there
+    r"понед|вторн|сред|четв|пятн|субб|воскр|янв|фев|март|апр|мае|июн|июл|авг|сент|окт|нояб|дек"
+    r"|сервис|мастерск|магазин|салон|центр|пункт|mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug"
+    r"|sep|oct|nov|dec|english|russian",
+    re.IGNORECASE,
+)
 
 
 class BookAppointment(Dialogue):
@@ -70,17 +79,17 @@ class BookAppointment(Dialogue):
 
     async def _place(self, talk: Talk, service: VisitService) -> str:
         """Where the visit is to be: the named city, the customer's own, or the one chosen."""
-        places = await self._places(service)
+        places = _readable_first(await self._places(service), talk.turn.language)
         talk.task.bound["place"] = "city"
         offered = places
         if not talk.has("place") and not talk.reopened("place"):
-            named = talk.details.get("city")
+            named = talk.details.get("city") or _unknown_town(talk.task.text)
             city = named or await self.services.visits.city_of(talk.customer_id)
             offered = [place for place in places if _city(place) == city] or places
             if len(offered) == 1:
                 talk.known("place", offered[0])
             elif named and offered is places:
-                talk.say("utter_no_visits_there", city=named)
+                talk.say("utter_no_visits_there", city=named, cities=_cities(places, talk.turn.language))
 
         def meant(turn: Turn) -> str | None:
             city = turn.entities.get("city")
@@ -207,3 +216,19 @@ def _speaks_of(text: str, service: VisitService) -> bool:
 
 def _city(place: str) -> str:
     return place.partition(",")[0]
+
+
+def _unknown_town(text: str) -> str | None:
+    """A town that the message names and nobody knows, as it stands there: «на ремонт в Урюпинске»."""
+    return next((town for town in _TOWN.findall(text) if not _NO_TOWN.match(town)), None)
+
+
+def _readable_first(places: Sequence[str], language: str) -> list[str]:
+    """Places whose names are in the customer's own letters come first: most likely they are nearer."""
+    return sorted(places, key=lambda place: (_CYRILLIC.match(place) is not None) != (language == RUSSIAN))
+
+
+def _cities(places: Sequence[str], language: str) -> str:
+    """The cities of these places in the customer's own letters, or all of them when there are none."""
+    own = [place for place in places if (_CYRILLIC.match(place) is not None) == (language == RUSSIAN)]
+    return ", ".join(dict.fromkeys(_city(place) for place in own or places))

@@ -13,7 +13,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 LANGUAGES = ("ru", "en")
 TOPICS = {
     "orders": (
-        "track_order", "delivery_delay", "change_order", "cancel_order", "cancellation_fee", "place_order",
+        "track_order", "list_orders", "delivery_delay", "change_order", "cancel_order", "cancellation_fee",
+        "place_order",
     ),
     "products": ("product_availability", "product_advice"),
     "delivery": ("delivery_options", "delivery_period", "change_delivery_address"),
