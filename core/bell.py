@@ -6,11 +6,13 @@ SQLite there is one process, and nothing to carry.
 
 import asyncio
 from collections.abc import Callable
-
-import psycopg
+from typing import TYPE_CHECKING
 
 from core import logs
 from core.db import Database
+
+if TYPE_CHECKING:
+    import psycopg
 
 log = logs.get("bell")
 
@@ -44,7 +46,11 @@ class Bell:
 
     async def run(self) -> None:
         """Carry hints until cancelled."""
-        while self._conninfo:
+        if not self._conninfo:
+            return
+        import psycopg  # seven megabytes of memory that an installation on SQLite saves
+
+        while True:
             try:
                 async with (
                     await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True) as ear,
@@ -58,7 +64,7 @@ class Bell:
                 log.warning("no news from other processes", error=type(why.exceptions[0]).__name__)
                 await asyncio.sleep(AGAIN)
 
-    async def _hear(self, ear: psycopg.AsyncConnection, own_pid: int) -> None:
+    async def _hear(self, ear: "psycopg.AsyncConnection", own_pid: int) -> None:
         async for news in ear.notifies():
             if news.pid == own_pid:
                 continue
@@ -67,7 +73,7 @@ class Bell:
                 if topic in self._ears:
                     self._ears[topic](word)
 
-    async def _tell(self, mouth: psycopg.AsyncConnection) -> None:
+    async def _tell(self, mouth: "psycopg.AsyncConnection") -> None:
         """What rings while a notice is under way goes together into the next: under load, few for many."""
         while True:
             await self._rings.wait()

@@ -43,12 +43,10 @@ from bot.channels.inbound import (
     written,
 )
 from bot.channels.port import (
-    Capabilities,
     Outgoing,
     OutgoingButton,
     OutgoingFile,
     Permanent,
-    Rate,
     RateLimited,
     Reason,
     Received,
@@ -59,17 +57,10 @@ from bot.channels.port import (
     Unreadable,
 )
 from bot.channels.rendering import Part, parts, rows
+from bot.channels.telegram_limits import CAPABILITIES
 from bot.channels.wire import Json
 
 CHANNEL = "telegram"
-CAPABILITIES = Capabilities(
-    text=4096,  # UTF-16 code units, after entities are parsed
-    buttons=12,  # more would be a wall; Telegram's own limit is 100
-    button_title=64,
-    files=True,
-    account_rate=Rate(30, timedelta(seconds=1)),
-    chat_rate=Rate(1, timedelta(seconds=1)),
-)
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - a header's name
 UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
 FILE_LIMIT = 20 * 1024 * 1024  # bytes that getFile gives out

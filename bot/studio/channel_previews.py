@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.channels import email, markup, max, sms, telegram, viber, vk, whatsapp
+from bot.channels import email, markup, max, sms, telegram_limits, viber, vk, whatsapp
 from bot.channels.port import Capabilities, Outgoing, OutgoingButton
 from bot.channels.rendering import Part, parts, rows
 
@@ -29,7 +29,7 @@ class Channel:
 
 CHANNELS = (
     Channel("webchat", None),
-    Channel("telegram", telegram.CAPABILITIES, markup.html, markup.utf16, marks_count=False),
+    Channel("telegram", telegram_limits.CAPABILITIES, markup.html, markup.utf16, marks_count=False),
     Channel("max", max.CAPABILITIES, markup.html),
     Channel("vk", vk.CAPABILITIES, markup.vk),
     Channel("whatsapp", whatsapp.CAPABILITIES, markup.whatsapp),
