@@ -3,7 +3,7 @@
 import os
 from datetime import timedelta
 
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 from sqlalchemy import update
 
 from bot.studio.progress import seconds_left
@@ -26,14 +26,20 @@ async def change(town: Office, run: int, **values: object) -> None:
         await session.execute(update(Run).where(Run.id == run).values(**values))
 
 
-async def test_stages_come_by_themselves_and_survive_a_reload(office: Office, browser: Browser) -> None:
-    run = await begin(office, stage="write", share=0.02)
+async def training_page(office: Office, browser: Browser) -> Page:
+    """Vera has logged in and looks at the training."""
     context = await browser.new_context(locale="ru-RU")
     page = await context.new_page()
     await page.goto(f"{office.url}/staff/login?to=/studio/training")
     await page.fill("[name=login]", "vera")
     await page.fill("[name=password]", PASSWORD)
     await page.press("[name=password]", "Enter")
+    return page
+
+
+async def test_stages_come_by_themselves_and_survive_a_reload(office: Office, browser: Browser) -> None:
+    run = await begin(office, stage="write", share=0.02)
+    page = await training_page(office, browser)
     current = page.locator(".stages [aria-current]")
     await expect(current).to_have_text("Записываю решения в данные")
     await change(office, run, stage="learn", share=0.3, log="learnt <b>3</b> changed examples\n")
@@ -47,22 +53,17 @@ async def test_stages_come_by_themselves_and_survive_a_reload(office: Office, br
     await change(office, run, state=RunState.DONE, ended_at=office.clock.now())
     await page.wait_for_url(f"**/studio/runs/{run}")
     await expect(page.locator("h1")).to_contain_text("готово")
-    await context.close()
+    await page.context.close()
 
 
 async def test_cancel_ends_the_page_too(office: Office, browser: Browser) -> None:
     run = await begin(office, stage="learn", share=0.3)
-    context = await browser.new_context(locale="ru-RU")
-    page = await context.new_page()
-    await page.goto(f"{office.url}/staff/login?to=/studio/training")
-    await page.fill("[name=login]", "vera")
-    await page.fill("[name=password]", PASSWORD)
-    await page.press("[name=password]", "Enter")
+    page = await training_page(office, browser)
     await page.get_by_role("button", name="Прервать").click()
     await expect(page.get_by_role("button", name="Начать обучение")).to_be_visible()
     async with office.db.read() as session:
         assert (await session.get_one(Run, run)).state is RunState.CANCELLED
-    await context.close()
+    await page.context.close()
 
 
 async def test_only_administrators_hear_of_it(office: Office) -> None:
