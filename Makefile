@@ -21,7 +21,7 @@ ARGS ?=
 # How many tests run at a time.
 TEST_WORKERS ?= 2
 
-.PHONY: help setup run train test test-faults test-studio lint format bench bench-delivery bench-nlu bench-proactive bench-crm crm-real rasa screenshots doctor clean migration
+.PHONY: help setup run train test test-faults test-studio lint format bench bench-delivery bench-nlu bench-proactive bench-proactive-scale bench-crm crm-real rasa screenshots doctor clean migration
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ bench-nlu: setup ## the published benchmarks of understanding: make bench-nlu DA
 
 bench-proactive: setup ## predictions and their effect on simulated companies; minutes: make bench-proactive ARGS="--telco FILE.csv"
 	$(APP)/python -m bot.cli.main proactive bench $(ARGS)
+
+bench-proactive-scale: setup ## predictions and decisions over 10,000, 100,000 and a million customers in PostgreSQL; ten minutes
+	$(APP)/python -m bench.proactive_scale $(or $(ARGS),10000 100000 1000000 --postgresql)
 
 bench-crm: setup ## profile, timeline and import with a million customers, both databases; ten minutes
 	$(APP)/python -m bench.crm --customers 1000000 --imported 1000000 $(ARGS)

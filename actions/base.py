@@ -3,7 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
@@ -30,7 +30,7 @@ class ZabotaAction(ABC):
     Who the customer is comes from the conversation, never from a slot or an entity.
     """
 
-    name: ClassVar[str]
+    name: str
 
     def __init__(self, services: Services) -> None:
         self.services = services

@@ -7,9 +7,10 @@ from actions.answering import answer_feeling, answer_from_knowledge
 from actions.base import ZabotaAction
 from actions.emoji import feeling_of
 from actions.events import Event, listen, slot
-from actions.follow_ups import follow_up, same_again
+from actions.follow_ups import follow_up, last_served, same_again
 from actions.hints import hints
 from actions.products import names_only_goods
+from actions.promotions import names_only_code
 from actions.say import Button, Say
 from actions.services import Services
 from actions.turn import Turn
@@ -30,7 +31,7 @@ ABOUT_ONE_ORDER = (  # a number may be theirs; all but the first two ask before 
     "get_invoice",
 )
 TECHNICAL, GOODS, PERSON = "technical_problem", "product_availability", "human_agent"
-VISIT = "book_appointment"
+VISIT, PROMO_CODE = "book_appointment", "promo_code"
 NUMBER = re.compile(r"\b\d{3,}\b")  # that may be an order's
 CALL, WHY = 3, 2  # words of a call for a person, and of a bare «почему?»
 LETTERS = 3  # fewer tell nothing
@@ -72,6 +73,9 @@ class Clarify(ZabotaAction):
             return PERSON
         if (found := _about_orders(turn)) or (found := follow_up(turn) or ""):
             return found
+        codes, about_codes = self.services.company.promotions, last_served(turn) == PROMO_CODE
+        if names_only_code(codes, turn.text, any_code=about_codes):
+            return PROMO_CODE
         if fault := self._fault(turn):
             return fault
         if _asks_for_visit(turn):

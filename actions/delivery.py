@@ -2,11 +2,11 @@
 
 from actions.answers import notes_on, paragraphs
 from actions.dialogue import Dialogue, Talk
+from actions.towns import bare_town, is_phrase, preposed_town, town_in
 from actions.turn import NO_MATCH, Turn
 from crm_bridge.company.delivery import DeliveryRules, Destination, Way
 
 CITY = "city"  # the question
-LONGEST = 4  # words of an answer that is nothing but a city
 ASIDE = NO_MATCH | {"delivery_options", "delivery_period", "store_info"}  # intents of a bare city
 
 
@@ -67,7 +67,8 @@ async def choose_city(talk: Talk, rules: DeliveryRules) -> Destination:
 
     city = await talk.ask(CITY, "utter_delivery_which_city", read, "human_agent", entity="city")
     if (to := rules.destination(city)) is None:
-        talk.wrong(CITY, "utter_delivery_unknown_city", "human_agent", city=city)
+        place = city if is_phrase(city) else talk.words.text("delivery.to_city", city=city)
+        talk.wrong(CITY, "utter_delivery_unknown_city", "human_agent", place=place)
     talk.slots[CITY] = to.city.name.ru
     return to
 
@@ -78,6 +79,8 @@ async def _suggested(talk: Talk, rules: DeliveryRules) -> str | None:
         return named
     if to := rules.destination_in(talk.task.text):
         return to.city.name.ru
+    if unlisted := town_in(talk.task.text):
+        return unlisted
     if spoken_of := talk.turn.slots.get("city"):
         return str(spoken_of)
     if (customer := talk.caller.proven_customer_id) is None:
@@ -91,12 +94,9 @@ def _named(turn: Turn, rules: DeliveryRules) -> str | None:
     """A city in an answer, even one that we do not deliver to, if the answer is nothing else."""
     if to := rules.destination_in(turn.text):
         return to.city.name.ru
-    bare = turn.intent in ASIDE and 0 < len(turn.text.split()) <= LONGEST
-    return turn.entities.get("city") or (turn.text.strip() if bare and _is_name(turn.text) else None)
-
-
-def _is_name(text: str) -> bool:
-    return text.strip()[:1].isupper() and not any(char.isdecimal() for char in text)
+    if (found := turn.entities.get("city") or preposed_town(turn.text)) or turn.intent not in ASIDE:
+        return found
+    return town_in(turn.text) or bare_town(turn.text)
 
 
 def ways_to(talk: Talk, rules: DeliveryRules, to: Destination, notes: str) -> dict[str, str]:

@@ -144,16 +144,17 @@ class Talk:
         if question in self.task.early and question not in self.task.facts:
             self.task.facts[question] = self.task.early.pop(question)
         if question in self.task.facts:
-            return self.task.facts[question]  # type: ignore[no-any-return]
+            known: Value = self.task.facts[question]
+            return known
         if self._heard is not None and self.task.asked == question:
             heard, self._heard = self._heard, None
-            answer = _pressed(heard, question, buttons) or read(heard)
+            answer: Value | None = _pressed(heard, question, buttons) or read(heard)
             if answer is None and not self._learnt:
                 raise Unheard
             if answer is not None:
                 self.task.answer(question, answer)
                 self._keep_more(heard)
-                return answer  # type: ignore[return-value]
+                return answer
         repeated = self.task.asked == question
         raise self._posed(question, again if again and repeated else response, buttons, values)
 
@@ -233,7 +234,8 @@ class Talk:
 
     def known(self, question: str, value: Value) -> Value:
         """Note an answer that need not be asked for; returns the one that counts."""
-        return self.task.facts.setdefault(question, value)  # type: ignore[no-any-return]
+        kept: Value = self.task.facts.setdefault(question, value)
+        return kept
 
     def has(self, question: str) -> bool:
         """Whether there is an answer already."""
@@ -296,15 +298,19 @@ class Talk:
         """
         if deed not in self.task.facts:
             self.task.facts[deed] = await work(f"{self.turn.key}:{self.task.dialogue}.{deed}")
-        return self.task.facts[deed]  # type: ignore[no-any-return]
+        result: Result = self.task.facts[deed]
+        return result
 
     def offer(self, intent: str) -> None:
         """What a plain «да» means after this."""
         self.slots["offer"] = intent
 
 
-def _pressed(turn: Turn, question: str, buttons: Sequence[object]) -> str | None:
-    """The key on the pressed button, if it answers this question with something that is offered now."""
+def _pressed(turn: Turn, question: str, buttons: Sequence[object]) -> Any:
+    """The key on the pressed button, if it answers this question with something that is offered now.
+
+    A question that offers `Option`s is answered with their keys, so the key is a value of its kind.
+    """
     if turn.intent != ANSWER or turn.entities.get("question") != question:
         return None
     value = turn.entities.get("value")

@@ -8,6 +8,7 @@ from typing import Any
 from actions.phrases import phrases
 from actions.products import mentioned
 from actions.rating import KEPT, SERVED
+from actions.towns import preposed_town
 from actions.turn import Turn
 from actions.wording import HERE
 from core import yml
@@ -19,10 +20,6 @@ LAST, KINDS = "last", "kinds"  # in the slot: the dialogue served last, and the 
 SAYS_MORE = 2  # words of a «нет» that says what is wanted instead
 GOODS = frozenset({"product_availability", "product_advice", "place_order"})
 CITIES = frozenset({"delivery_options", "delivery_period", "store_info"})
-_PLACE = re.compile(
-    r"\s*(?:(?:а|и|ну|and|what about|how about)\s+)?(?:в|во|to|in|for)\s+([^\W\d_][\w -]+?)[?.!\s]*",
-    re.IGNORECASE,
-)
 _GOES_ON = re.compile(r"\s*(?:а|и|and|what about|how about)\s+(?:в|во|to|in|for)\s", re.IGNORECASE)
 _RATHER = re.compile(  # «ой, по заказу 1008», "sorry, I meant order 1008": nothing but another number
     r"\W*(?:ой|нет|точнее|вернее|простите|извините|oops|no|sorry)\b[\s,.!]*"
@@ -37,8 +34,8 @@ _Lines = tuple[tuple[str, ...], ...]
 class FollowUp:
     """A line of the catalogue."""
 
-    after: frozenset[str]
     means: str
+    after: frozenset[str] = frozenset()  # empty: whatever was served last
     heard: frozenset[str] = frozenset()
     says: _Lines = ()
     unless: _Lines = ()
@@ -48,14 +45,13 @@ class FollowUp:
     def of(cls, line: Mapping[str, Any]) -> "FollowUp":
         says, unless = (tuple(map(tuple, line.get(name, ()))) for name in ("says", "unless"))
         words = line.get("words", LONGEST)
-        return cls(
-            frozenset(line["after"]), line["means"], frozenset(line.get("heard", ())), says, unless, words
-        )
+        after, heard = (frozenset(line.get(name, ())) for name in ("after", "heard"))
+        return cls(line["means"], after, heard, says, unless, words)
 
     def suits(self, last: str, turn: Turn) -> bool:
         if len(turn.text.split()) > self.words:
             return False
-        if last not in self.after or (self.heard and turn.intent not in self.heard):
+        if (self.after and last not in self.after) or (self.heard and turn.intent not in self.heard):
             return False
         says = not self.says or speaks_of(turn.text, self.says)
         return says and not speaks_of(turn.text, self.unless)
@@ -63,20 +59,20 @@ class FollowUp:
 
 def follow_up(turn: Turn) -> str | None:
     """The dialogue that a short message goes on with; None: it is what it was understood as."""
-    last = _last(turn)
-    if not last or not turn.ranking:  # a button says itself what it means
+    if not turn.ranking:  # a button says itself what it means
         return None
+    last = last_served(turn)
     return next((line.means for line in _LINES if line.suits(last, turn)), None)
 
 
 def same_again(turn: Turn) -> tuple[str, dict[str, str]] | None:
     """The dialogue served last and what it is asked for now: «а в Питер?», «а 1008?»; None: it is none."""
-    last, kinds = _last(turn), (turn.slots.get(SERVED) or {}).get(KINDS) or ()
+    last, kinds = last_served(turn), (turn.slots.get(SERVED) or {}).get(KINDS) or ()
     if not last or len(turn.text.split()) > LONGEST:
         return None
     named = {kind: turn.entities[kind] for kind in kinds if kind in turn.entities}
-    if not named and last in CITIES and (place := _PLACE.fullmatch(turn.text)):
-        named = {"city": place[1]} if place[1][:1].isupper() else {}
+    if not named and last in CITIES and (town := preposed_town(turn.text)):
+        named = {"city": town}
     kept: dict[str, str] = (turn.slots.get(SERVED) or {}).get(KEPT) or {}
     return (last, {**kept, **named}) if named else None
 
@@ -93,13 +89,14 @@ def corrected(turn: Turn, catalogue: Catalogue) -> tuple[str, dict[str, str]] | 
         return None
     kinds = (turn.slots.get(SERVED) or {}).get(KINDS) or ()
     if phrases.correction(turn.text) == "order" and "order_id" in kinds:
-        return _last(turn), {}
-    if _last(turn) in GOODS and mentioned(catalogue, turn.text):
+        return last_served(turn), {}
+    if last_served(turn) in GOODS and mentioned(catalogue, turn.text):
         return "product_availability", {}
     return same_again(turn)
 
 
-def _last(turn: Turn) -> str:
+def last_served(turn: Turn) -> str:
+    """The dialogue that was served last; empty when there was none."""
     return str((turn.slots.get(SERVED) or {}).get(LAST) or "")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from actions.answering import TELLING
 from actions.answers import suggest
+from actions.comparing import compare, line_of
 from actions.dialogue import Dialogue, Option, Talk
 from actions.hints import hints
 from actions.reading import SURE, ordinal, words_of
@@ -69,6 +70,8 @@ class ProductAdvice(Dialogue):
         if article := self.services.knowledge.answer(talk.task.text, language):
             talk.say("utter_knowledge", "human_agent", text=article.text, title=article.title)
             return
+        if compare(talk, found or spoken_of(talk), currency):
+            return
         if not found:
             suggest(talk, "group", _group_named(catalogue, talk.task.text))
             group = await talk.choose(
@@ -85,7 +88,7 @@ class ProductAdvice(Dialogue):
         """Name them, and keep in mind which they were."""
         catalogue = self.services.catalogue
         talk.slots[GOODS] = [good.key for good in goods]
-        lines = [_praise(talk.words, catalogue, good, currency) for good in goods]
+        lines = [line_of(talk.words, catalogue, good, currency) for good in goods]
         talk.say(response, "place_order", "product_advice", "human_agent", goods="\n".join(lines))
 
     def _cheaper(self, talk: Talk, before: Sequence[Good], currency: str) -> None:
@@ -180,13 +183,6 @@ def _stock(words: Wording, catalogue: Catalogue, good: Good, currency: str) -> s
         state = words.text("stock.none")
     price = words.money(catalogue.price(good, currency))
     return words.text("stock.line", title=good.title.to(words.language), price=price, state=state)
-
-
-def _praise(words: Wording, catalogue: Catalogue, good: Good, currency: str) -> str:
-    price = words.money(catalogue.price(good, currency))
-    title, why = good.title.to(words.language), good.good_for.to(words.language)
-    line = words.text("advice.line", title=title, price=price, why=why)
-    return line if good.stock else f"{line} {words.text('advice.sold_out')}"
 
 
 def _in_stock_first(goods: Sequence[Good]) -> list[Good]:

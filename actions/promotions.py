@@ -14,9 +14,15 @@ from crm_bridge.promotions import Buyer, Obstacle, find, obstacle, similar
 
 SHORTEST_CODE = 4  # characters
 NOTES = 2  # answers in one message
+_AROUND = " .,!?:«»\"'()"  # may stand around a code
 CODE = "promo_code"
 _ONE_WORD = re.compile(r"[\w-]{3,20}")
-_LIKE_A_CODE = re.compile(r"(?=.*[A-Z])(?=.*\d)[A-Z\d-]{4,20}")
+_LIKE_A_CODE = re.compile(r"(?=.*[A-ZА-ЯЁ])(?=.*\d)[A-ZА-ЯЁ\d-]{4,20}")
+_BEFORE_IT = re.compile(  # «ой, вот: WELCOME10», "oops, the code is WELCOME10"
+    r"\W*(?:(?:ой|ох|ага|а|нет|точнее|вернее|простите|извините|то|есть|вот|это|он|такой|мой|код|промокод"
+    r"|oops|ah|no|wait|sorry|i|mean|meant|it|s|is|this|here|the|my|promo|code)\b\W*)+",
+    re.IGNORECASE,
+)
 _AMOUNT = re.compile(r"(\d+) ([A-Z]{3})")
 
 
@@ -36,7 +42,11 @@ class PromoCode(Dialogue):
             if notes or kind != "fails":
                 self._tell_codes(talk, [*notes, rules.where.to(language)] if kind == "where" else notes)
                 return
-        code = await talk.ask("code", "utter_promo_which", _read_code, "human_agent", entity=CODE)
+
+        def read(turn: Turn) -> str | None:
+            return _read_code(rules, turn)
+
+        code = await talk.ask("code", "utter_promo_which", read, "human_agent", entity=CODE)
         await self._check(talk, code)
 
     def _tell_codes(self, talk: Talk, answers: list[str]) -> None:
@@ -107,20 +117,40 @@ class PromoCode(Dialogue):
         return ZoneInfo(self.services.company.cases.hours.time_zone)
 
 
-def _read_code(turn: Turn) -> str | None:
-    if named := turn.entities.get(CODE):
+def names_only_code(rules: PromotionRules, text: str, *, any_code: bool) -> bool:
+    """Whether a message is a code of ours and nothing else: «ой, WELCOME10».
+
+    Args:
+        any_code: what merely looks like a code counts too, since codes are spoken about.
+    """
+    word = _without_stumble(text)
+    return " " not in word and (any_code or _is_ours(rules, word)) and _written_code(rules, word) is not None
+
+
+def _read_code(rules: PromotionRules, turn: Turn) -> str | None:
+    if named := turn.entities.get(CODE) or _written_code(rules, turn.text):
         return named
-    text = turn.text.strip(" .!«»\"'")
+    word = _without_stumble(turn.text)
     return (
-        text if _ONE_WORD.fullmatch(text) and turn.intent not in ("deny", "affirm", "human_agent") else None
+        word if _ONE_WORD.fullmatch(word) and turn.intent not in ("deny", "affirm", "human_agent") else None
     )
+
+
+def _without_stumble(text: str) -> str:
+    """What is left without «ой, вот» before it; all of it when there is nothing else."""
+    before = _BEFORE_IT.match(text)
+    return (text[before.end() :] if before else text).strip(_AROUND) or text.strip(_AROUND)
 
 
 def _written_code(rules: PromotionRules, text: str) -> str | None:
     """A code of ours in a message, or something that looks like a code: «не применяется SPRING15»."""
-    words = [word.strip(".,!?«»\"'()") for word in text.split()]
-    known = (word for word in words if len(word) >= SHORTEST_CODE and find(rules, word))
+    words = [word.strip(_AROUND) for word in text.split()]
+    known = (word for word in words if _is_ours(rules, word))
     return next(known, None) or next((word for word in words if _LIKE_A_CODE.fullmatch(word)), None)
+
+
+def _is_ours(rules: PromotionRules, word: str) -> bool:
+    return len(word) >= SHORTEST_CODE and find(rules, word) is not None
 
 
 def _try(promotion: Promotion) -> Button:

@@ -320,7 +320,7 @@ class Begin(PersonalAction):
 
     def __init__(self, services: Services, runner: Runner, dialogue: Dialogue) -> None:
         super().__init__(services)
-        self.name = f"action_{dialogue.name}"  # type: ignore[misc]
+        self.name = f"action_{dialogue.name}"
         self._dialogue = dialogue
         self._runner = runner
 

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from actions.dealings import Dealings
 from core.clock import Clock
 from core.db import Database
+from core.fresh import Fresh
 from core.jobs.choosing import make_queue
 from core.media import MediaStore
 from core.settings import ROOT, Settings
@@ -61,12 +63,17 @@ class Services:
     visit_operations: VisitOperations
     feedback: Feedback
     profiles: Profiles
-    knowledge: Knowledge
+    articles: Fresh[Knowledge]
     catalogue: Catalogue
     dealings: Dealings
     freshness: "Freshnesses | None"  # None: no CRM is connected, and nothing is stale
     time_zone: str  # of people we do not know
     timeout: timedelta  # of one action
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """The company's articles as they stand now: administrators edit them in the studio."""
+        return self.articles.now()
 
     @classmethod
     def over(cls, settings: Settings, db: Database, clock: Clock) -> Self:
@@ -100,7 +107,7 @@ class Services:
             visit_operations=VisitOperations(operations, rules.visits),
             feedback=Feedback(operations),
             profiles=Profiles(db, clock),
-            knowledge=_knowledge(),
+            articles=_articles(settings.project / "data/knowledge"),
             catalogue=load_catalogue(ROOT / "data/catalogue.yml"),
             dealings=Dealings.over(settings, operations, rules, notices, media),
             freshness=freshness,
@@ -121,6 +128,6 @@ def _crm(settings: Settings, db: Database, clock: Clock) -> tuple[Announce | Non
 
 
 @cache
-def _knowledge() -> Knowledge:
-    """The company's articles; reading them takes a moment, and they do not change while we run."""
-    return Knowledge.at(ROOT / "data/knowledge")
+def _articles(folder: Path) -> Fresh[Knowledge]:
+    """The articles of a folder; reading them takes a moment, so a process does it once and after changes."""
+    return Fresh(folder, "*/*.md", Knowledge.at)

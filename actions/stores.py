@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 from actions.dialogue import Dialogue, Option, Talk
-from actions.turn import Turn
+from actions.towns import bare_town, is_phrase, name_of, preposed_town, town_in
+from actions.turn import NO_MATCH, Turn
 from actions.wording import Wording, clock_time
 from crm_bridge.company.hours import WEEK, Hours
 from crm_bridge.company.stores import Store
@@ -23,7 +24,11 @@ class StoreInfo(Dialogue):
         found = stores.in_city(city)
         if not found:
             cities = ", ".join(self._name(talk, one) for one in stores.cities())
-            talk.say("utter_no_store_there", "delivery_options", "human_agent", city=city, cities=cities)
+            there = talk.words.text("store.in_city", city=self._name(talk, name_of(city)))
+            if city.startswith("в") and is_phrase(city):
+                there = city  # as it was written: its form is right
+            said = {"there": there, "cities": cities}
+            talk.say("utter_no_store_there", "delivery_options", "human_agent", **said)
             return
         talk.slots["city"] = found[0].city
         day = talk.details.get("date", "").partition("/")[0]
@@ -44,7 +49,7 @@ class StoreInfo(Dialogue):
         """The named city, the customer's own, or the one that is asked for."""
         stores = self.services.company.stores
         if not talk.has("city") and not talk.reopened("city"):
-            city = talk.details.get("city") or self._spoken_of(talk)
+            city = talk.details.get("city") or town_in(talk.task.text) or self._spoken_of(talk)
             if city is None and talk.caller.proven_customer_id is not None:
                 own = await self.services.visits.city_of(talk.caller.proven_customer_id)
                 city = own if own and stores.in_city(own) else None
@@ -54,7 +59,10 @@ class StoreInfo(Dialogue):
         options = [Option(city, self._name(talk, city)) for city in stores.cities()[:CITIES]]
 
         def named(turn: Turn) -> str | None:
-            return turn.entities.get("city") or (turn.text.strip() if stores.in_city(turn.text) else None)
+            if found := turn.entities.get("city") or preposed_town(turn.text):
+                return found
+            bare = turn.text.strip() if stores.in_city(turn.text) else None
+            return bare or (bare_town(turn.text) if turn.intent in NO_MATCH | {self.name} else None)
 
         return await talk.choose(
             "city", "utter_ask_store_city", options, "human_agent", read=named, entity="city"

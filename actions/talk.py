@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from actions.base import ZabotaAction, leave_form
 from actions.events import Event, slot
-from actions.follow_ups import corrected
+from actions.follow_ups import corrected, last_served
 from actions.matters import open_matter
+from actions.promotions import names_only_code
 from actions.rating import ask_for_rating
 from actions.say import Say
 from actions.services import Services
@@ -13,6 +14,7 @@ from actions.tasks import Agenda
 from actions.turn import Turn
 from actions.wording import texts
 
+PROMO_CODE = "promo_code"  # the dialogue
 NOTHING = "nothing"  # as domain.yml resets the slot `offer`
 
 
@@ -68,9 +70,16 @@ class SmallTalk(ZabotaAction):
                 say("utter_deny")
             case "capabilities":
                 say("utter_capabilities")
+            case "chitchat" if not turn.form and self._is_code(turn):
+                return await self._served[PROMO_CODE].answer(turn, say)
             case _:
                 say("utter_chitchat")
         return []
+
+    def _is_code(self, turn: Turn) -> bool:
+        """«Ой, WELCOME10»: a code by itself sounds like a joke to the classifier."""
+        about_codes = last_served(turn) == PROMO_CODE
+        return names_only_code(self.services.company.promotions, turn.text, any_code=about_codes)
 
     def _goodbye(self, turn: Turn, say: Say) -> list[Event]:
         unfinished = Agenda.of_slot(turn.slots.get("tasks")).open
@@ -110,5 +119,8 @@ class Affirm(ZabotaAction):
             return []
         if offer == "capabilities":
             say("utter_capabilities")
+            return [slot("offer", None)]
+        if offer not in self._offers:  # of a form that was left: «Прислать новый код?»
+            say("utter_affirm")
             return [slot("offer", None)]
         return [slot("offer", None), *await self._offers[offer].answer(turn, say)]

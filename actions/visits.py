@@ -1,7 +1,10 @@
 """Visits: booking, moving and cancelling on the real calendar."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
 
 from actions.dialogue import Dialogue, Option, Talk
 from actions.reading import pick
@@ -15,6 +18,7 @@ from crm_bridge.visits import VisitView
 CITIES = 5
 _HOUR = re.compile(r"\b(\d{1,2})(?:[:.]\d\d)?\b")
 VISIT = "visit"  # the question
+SEEN = "seen"  # a fact: the visit as it was when the customer heard of it
 _CYRILLIC = re.compile("[А-ЯЁа-яё]")
 _TOWN = re.compile(r"\b(?:[Вв]о?|[Ii]n)\s+([А-ЯЁA-Z][а-яёa-z]{2,}(?:[ -][А-ЯЁA-Z][а-яёa-z]+)*)")
 _NO_TOWN = re.compile(  # what else may have a capital letter there
@@ -167,7 +171,13 @@ class CancelAppointment(Dialogue):
 
 
 async def choose_visit(talk: Talk) -> VisitView | None:
-    """The visit that is meant; None when there is none, which has been said."""
+    """The visit that is meant; None when there is none, which has been said.
+
+    Once the customer was asked about it, it stays the one that is meant: whether it can still be changed, and
+    whether an action that is asked again has done so already, the operation says.
+    """
+    if seen := talk.task.facts.get(SEEN):
+        return _of_fact(seen)
     visits = await talk.services.visits.of_customer(talk.customer_id, talk.services.clock.now())
     if not visits:
         talk.say("utter_no_visits", "book_appointment", "human_agent")
@@ -184,7 +194,19 @@ async def choose_visit(talk: Talk) -> VisitView | None:
         "human_agent",
         read=lambda turn: _by_hour(talk, turn.text, visits),
     )
-    return next((one for one in visits if str(one.id) == key), visits[0])
+    visit = next((one for one in visits if str(one.id) == key), visits[0])
+    talk.known(SEEN, _as_fact(visit))
+    return visit
+
+
+def _as_fact(visit: VisitView) -> dict[str, Any]:
+    """A visit as JSON can hold it."""
+    return asdict(visit) | {"starts_at": visit.starts_at.isoformat(), "ends_at": visit.ends_at.isoformat()}
+
+
+def _of_fact(fact: Mapping[str, Any]) -> VisitView:
+    starts_at, ends_at = (datetime.fromisoformat(fact[name]) for name in ("starts_at", "ends_at"))
+    return VisitView(fact["id"], fact["service"], fact["place"], starts_at, ends_at)
 
 
 def _by_hour(talk: Talk, text: str, visits: Sequence[VisitView]) -> str | None:

@@ -4,22 +4,19 @@ Dates are told in the customer's time zone and near ones in words: «завтр�
 """
 
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, get_timezone_location
-from babel.numbers import format_currency, get_currency_precision
 
 from core.texts import Texts
+from crm_bridge.amounts import LOCALES, worded
 from crm_bridge.money import Money
 
 HERE = Path(__file__).parent
 ENGLISH, RUSSIAN = "en", "ru"
-_LOCALES = {RUSSIAN: "ru_RU", ENGLISH: "en_GB"}
 _NEAR = {-1: "day.yesterday", 0: "day.today", 1: "day.tomorrow"}
-_NARROW_SPACES = str.maketrans({"\u202f": "\u00a0", "\u2009": "\u00a0"})
 
 texts = Texts(HERE / "texts.yml")
 
@@ -30,7 +27,7 @@ class Wording:
     def __init__(self, language: str, now: datetime, time_zone: str) -> None:
         self.language = language
         self.zone = ZoneInfo(time_zone)
-        self._locale = _LOCALES[language]
+        self._locale = LOCALES[language]
         self._today = now.astimezone(self.zone).date()
 
     def text(self, key: str, **values: object) -> str:
@@ -94,15 +91,7 @@ class Wording:
 
     def money(self, amount: Money) -> str:
         """An amount with its currency; whole amounts without zeros after the point."""
-        digits = get_currency_precision(amount.currency)
-        value = Decimal(amount.minor).scaleb(-digits)
-        pattern = Locale.parse(self._locale).currency_formats["standard"].pattern
-        if whole := value == value.to_integral_value():
-            pattern = pattern.replace(".00", "")
-        text: str = format_currency(
-            value, amount.currency, pattern, locale=self._locale, currency_digits=not whole
-        )
-        return text.translate(_NARROW_SPACES)
+        return worded(amount, self.language)
 
     def count(self, noun: str, n: int) -> str:
         """A number with its noun in the right form: «2 дня», «5 дней»."""

@@ -1,7 +1,8 @@
 """How long all predictors and decisions take over many customers, in SQLite and PostgreSQL.
 
 The company is made inside the database by arithmetic on row numbers, so that a million customers are there in
-minutes. `python -m bench.proactive_scale 10000 100000` prints one line a size; PostgreSQL with `--url`.
+minutes. `python -m bench.proactive_scale 10000 100000` prints one line a size; with `--postgresql` the same
+on a server that is started for it. With `--workers`: how two workers share a round (`proactive_workers.py`).
 
 Three rounds of one day: cold; ten minutes later, after 1 % of the customers had a late parcel, news of one or
 a charge declined; and ten minutes later again, when nothing happened. Seconds of the clock, and of the
@@ -15,12 +16,16 @@ import os
 import resource
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select, text
 
+from bench.places import postgres_server
+from bench.proactive_workers import shared
 from bot.proactive.deciding import Counted, world_of
 from bot.proactive.looking import look, shape_of
 from bot.proactive.rules import parse_rule, read_limits, rule_files
@@ -198,15 +203,42 @@ def _family_seconds(pid_file: Path) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+@contextmanager
+def _empty_database(postgresql: bool) -> Iterator[str]:
+    if postgresql:
+        with postgres_server() as url:
+            yield url
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"sqlite+aiosqlite:///{Path(folder) / 'scale.db'}"
+
+
+async def _shared(url: str, customers: int) -> dict[str, Any]:
+    await upgrade_async(url)
+    db = Database(url)
+    try:
+        await fill(db, customers, NOW)
+        return {"customers": customers, **await shared(db, url, NOW)}
+    finally:
+        await db.close()
+
+
 def main() -> None:
     asked = argparse.ArgumentParser()
     asked.add_argument("customers", type=int, nargs="+")
-    asked.add_argument("--url", help="of an empty PostgreSQL database, for one size; SQLite if not given")
+    asked.add_argument(
+        "--postgresql", action="store_true", help="on a server of its own; SQLite if not given"
+    )
+    asked.add_argument("--workers", action="store_true", help="how two workers share the ranges of a round")
     given = asked.parse_args()
     for customers in given.customers:
-        with tempfile.TemporaryDirectory() as folder:
-            url = given.url or f"sqlite+aiosqlite:///{Path(folder) / 'scale.db'}"
-            print(json.dumps(asyncio.run(measure(url, customers))), flush=True)
+        with _empty_database(given.postgresql) as url:
+            run = _shared if given.workers else measure
+            found = {
+                "database": "PostgreSQL" if given.postgresql else "SQLite",
+                **asyncio.run(run(url, customers)),
+            }
+            print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

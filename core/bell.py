@@ -18,6 +18,7 @@ log = logs.get("bell")
 
 CHANNEL = "zabota"
 AGAIN = 1.0  # seconds until the next try when the database is away
+SPACE = 0.02  # seconds from one notice to the next
 WAITING = 1000  # hints that were not sent yet; more are worth nothing
 TOGETHER = 100  # hints in one notice: PostgreSQL carries less than 8,000 bytes
 
@@ -74,7 +75,7 @@ class Bell:
                     self._ears[topic](word)
 
     async def _tell(self, mouth: "psycopg.AsyncConnection") -> None:
-        """What rings while a notice is under way goes together into the next: under load, few for many."""
+        """The first hint goes at once; what rings soon after it goes together: under load, few for many."""
         while True:
             await self._rings.wait()
             self._rings.clear()
@@ -82,3 +83,4 @@ class Bell:
             for first in range(0, len(waiting), TOGETHER):
                 together = "\n".join(waiting[first : first + TOGETHER])
                 await mouth.execute("SELECT pg_notify(%s, %s)", (CHANNEL, together))
+            await asyncio.sleep(SPACE)

@@ -15,12 +15,16 @@ from sqlalchemy import (
     Insert,
     TableValuedAlias,
     Update,
+    and_,
     any_,
     bindparam,
+    case,
     column,
+    false,
     func,
     insert,
     select,
+    true,
     update,
 )
 from sqlalchemy import Column as Col
@@ -54,7 +58,10 @@ class UpdateMany:
         self._each: Update = update(table).where(key == _given(key), *only).values(values)
         rows = _unnested([key, *columns])
         taken = {each.name: rows.c[each.name] for each in columns}
-        self._at_once: Update = update(table).where(key == rows.c[key.name], *only).values(taken)
+        # Rows are looked up by their key. PostgreSQL would begin with `only` if its statistics know no such
+        # row, and compare each that there is by now with every one given; into a CASE it does not look.
+        still = [case((and_(*only), true()), else_=false())] if only else []
+        self._at_once: Update = update(table).where(key == rows.c[key.name], *still).values(taken)
 
     async def run(self, session: AsyncSession, rows: Sequence[Row]) -> None:
         await _run(session, self._each, self._at_once, self._names, rows)

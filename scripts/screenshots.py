@@ -1,7 +1,11 @@
-"""Makes the pictures of the documentation from the running product: `make screenshots`."""
+"""Makes the pictures of the documentation from the running product: `make screenshots`.
+
+`python -m scripts.screenshots studio` makes those of the studio alone.
+"""
 
 import asyncio
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,31 +15,31 @@ from bot.web.staff.accounts import Accounts
 from bot.web.staff.roles import Role
 from core.clock import SystemClock
 from core.settings import ROOT
+from scripts import desk_pictures, proactive_past, studio_pictures
 from tests.browsing import launch
 from tests.product import late_parcel
 from tests.product.running import Product, running_product, trained_models
 
 IMAGES = ROOT / "docs/img"
 PASSWORD = STAFF_SECRET = "a long password"  # noqa: S105 - of a product that lives for a minute
-STRANGE = (
-    "сколько стоит гравировка на часах?",
-    "а гравировка на часах сколько стоит",
-    "сколько будет стоить гравировка часов",
-    "посоветуйте хороший фильм про осень",
-    "напишите стихи о чайнике",
-    "какая погода будет в субботу",
-)
 DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 
 async def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
+    async with async_playwright() as playwright:
+        browser = await launch(playwright)
+        if sys.argv[1:] != ["studio"]:
+            await _shop(browser)
+            await desk_pictures.take(browser)
+        await _studio(browser)
+        await browser.close()
+
+
+async def _shop(browser: Browser) -> None:
+    """Customers, predicted problems."""
     with tempfile.TemporaryDirectory() as folder:
-        async with (
-            running_product(Path(folder), trained_models(), staff_secret=STAFF_SECRET) as product,
-            async_playwright() as playwright,
-        ):
-            browser = await launch(playwright)
+        async with running_product(Path(folder), trained_models(), staff_secret=STAFF_SECRET) as product:
             for scheme, lang, size, name in (
                 ("light", "ru", DESK, "chat-ru"),
                 ("dark", "en", DESK, "chat-en-dark"),
@@ -47,13 +51,8 @@ async def main() -> None:
                 await _chat(context, product, lang, IMAGES / f"{name}.png")
                 await context.close()
             context = await browser.new_context(viewport=DESK, locale="ru", timezone_id="Europe/Moscow")
-            await _desk(context, product, IMAGES / "desk.png")
-            await context.close()
-            context = await browser.new_context(viewport=DESK, locale="ru", timezone_id="Europe/Moscow")
             await _proactive(context, product)
             await context.close()
-            await _studio(browser)
-            await browser.close()
 
 
 async def _chat(context: BrowserContext, product: Product, lang: str, picture: Path) -> None:
@@ -77,37 +76,6 @@ async def _chat(context: BrowserContext, product: Product, lang: str, picture: P
     await page.screenshot(path=picture)
 
 
-async def _desk(context: BrowserContext, product: Product, picture: Path) -> None:
-    """The customer of the chat asks for a person, and Anna answers."""
-    customer = await product.customer()
-    await customer.says("заказ 1002 опаздывает уже третий день, где он?")
-    await customer.proves("petr.volkov@example.com")
-    await customer.says("позовите, пожалуйста, человека")
-    accounts = Accounts(product.db, SystemClock(), STAFF_SECRET.encode())
-    await accounts.add("anna", "Анна", PASSWORD, frozenset({Role.AGENT, Role.SUPERVISOR}), "screenshots")
-    page = await context.new_page()
-    await _log_in(page, product, "anna", "/desk")
-    await page.wait_for_selector("#rows a")
-    await page.screenshot(path=IMAGES / "desk-list.png")
-    await page.locator("ul.rows a").first.click()
-    await page.get_by_role("button", name="Ответить самому").click()
-    await page.locator("#answer").fill("Здравствуйте, Пётр! Узнала у склада: посылка выехала сегодня утром.")
-    await page.keyboard.press("Control+Enter")
-    await page.wait_for_selector("li.agent")
-    await page.wait_for_selector(".summary")
-    await page.screenshot(path=picture)
-    for name in ("board", "canned"):
-        await page.goto(f"{product.base}/desk/{name}")
-        await page.wait_for_load_state("load")
-        await page.screenshot(path=IMAGES / f"desk-{name}.png")
-    for scheme, size, name in (("dark", DESK, "desk-dark"), ("light", PHONE, "desk-phone")):
-        await page.emulate_media(color_scheme=scheme)
-        await page.set_viewport_size(size)
-        await page.goto(f"{product.base}/desk/c/{customer.conversation_id}?view=mine")
-        await page.wait_for_selector(".summary")
-        await page.screenshot(path=IMAGES / f"{name}.png")
-
-
 async def _proactive(context: BrowserContext, product: Product) -> None:
     """Vera writes a rule, tries it and switches it on; a parcel is late; Dmitry and Anna read why."""
     accounts = Accounts(product.db, SystemClock(), STAFF_SECRET.encode())
@@ -118,10 +86,6 @@ async def _proactive(context: BrowserContext, product: Product) -> None:
     await late_parcel.writes_the_rule(page, product)
     await late_parcel.simulates_it(page)
     await late_parcel.switches_it_on(page)
-    await page.goto(f"{product.base}/proactive/simulations")
-    await page.locator("ul.list a").first.click()
-    await page.wait_for_load_state("networkidle")
-    await page.screenshot(path=IMAGES / "proactive-simulation.png")
     chat = late_parcel.Chat(await context.new_page())
     await chat.opens(product, "Дмитрий")
     await late_parcel.the_parcel_becomes_late(product)
@@ -135,11 +99,30 @@ async def _proactive(context: BrowserContext, product: Product) -> None:
     await page.goto(f"{product.base}/desk")
     await page.locator("#rows a").first.click()
     await expect(page.locator("ol.log")).to_contain_text("Почему написали", timeout=late_parcel.PATIENCE)
+    await page.locator("ol.log").get_by_text("Почему написали").scroll_into_view_if_needed()
     await page.screenshot(path=IMAGES / "proactive-desk.png")
-    for path, name in (("", "rules"), ("/rules/late_delivery", "rule"), ("/effect", "effect")):
+    for path, name in (("", "rules"), ("/rules/late_delivery", "rule")):
         await page.goto(f"{product.base}/proactive{path}")
         await page.wait_for_load_state("networkidle")
-        await page.screenshot(path=IMAGES / f"proactive-{name}.png", full_page=name == "effect")
+        await page.screenshot(path=IMAGES / f"proactive-{name}.png")
+    await proactive_past.measured(product)
+    await page.goto(f"{product.base}/proactive/effect")
+    await page.screenshot(path=IMAGES / "proactive-effect.png", full_page=True)
+    await proactive_past.lived_again(product)
+    await page.goto(f"{product.base}/proactive/simulations")
+    await page.locator("ul.list a").first.click()
+    await page.wait_for_load_state("networkidle")
+    top = {"x": 0, "y": 0, "width": DESK["width"], "height": 1500}
+    await page.screenshot(path=IMAGES / "proactive-simulation.png", full_page=True, clip=top)
+    for scheme, size, path, name in (
+        ("dark", DESK, "/rules/late_delivery", "rule-dark"),
+        ("light", PHONE, "", "rules-phone"),
+    ):
+        await page.emulate_media(color_scheme=scheme)
+        await page.set_viewport_size(size)
+        await page.goto(f"{product.base}/proactive{path}")
+        await page.wait_for_load_state("networkidle")
+        await page.screenshot(path=IMAGES / f"proactive-{name}.png")
 
 
 async def _studio(browser: Browser) -> None:
@@ -149,25 +132,17 @@ async def _studio(browser: Browser) -> None:
         shutil.copytree(ROOT / "data", folder / "project/data")
         for file in ("domain.yml", "config.yml", "endpoints.yml"):
             shutil.copy(ROOT / file, folder / "project" / file)
+        talks = shutil.ignore_patterns("*.py", "__pycache__")
+        shutil.copytree(ROOT / "tests/conversations", folder / "project/tests/conversations", ignore=talks)
         models = Path(shutil.copytree(trained_models(), folder / "models"))
         settings = {"project": str(folder / "project"), "staff_secret": STAFF_SECRET}
         async with running_product(folder, models, **settings) as product:
-            for text in STRANGE:
-                await (await product.customer()).says(text)
             accounts = Accounts(product.db, SystemClock(), STAFF_SECRET.encode())
             await accounts.add("chief", "Вера", PASSWORD, frozenset({Role.ADMINISTRATOR}), "screenshots")
             context = await browser.new_context(viewport=DESK, locale="ru", timezone_id="Europe/Moscow")
             page = await context.new_page()
             await _log_in(page, product, "chief", "/studio")
-            await page.wait_for_timeout(12_000)  # the studio looks for new messages every few seconds
-            await page.reload()
-            await page.screenshot(path=IMAGES / "studio-inbox.png")
-            await page.keyboard.press("o")
-            await expect(page.locator(".decided li")).to_have_count(1)
-            await page.goto(f"{product.base}/studio/training")
-            await page.get_by_role("button", name="Начать обучение").click()
-            await page.wait_for_url("**/studio/runs/*", timeout=600_000)
-            await page.screenshot(path=IMAGES / "studio-run.png", full_page=True)
+            await studio_pictures.take(page, product, folder / "project", IMAGES)
             await context.close()
 
 

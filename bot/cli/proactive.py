@@ -312,6 +312,7 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _with_database(settings: Settings, work: Callable[[Database], Awaitable[_Result]]) -> _Result:
+    logs.set_up(level="warning", process="proactive")  # and not between what scripts read
     upgrade(settings.db_url)
 
     async def whole() -> _Result:

@@ -12,16 +12,18 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy import select
 
 from bot.cli import studio_data
 from bot.registry import Registry, TamperedModel, UnknownModel
-from bot.studio.files import ChangedMeanwhile, Refused, TrainingFiles
+from bot.studio.files import TrainingFiles
 from bot.studio.gate import FIGURES, Outcome
 from bot.studio.inbox import Inbox, Unknown
 from bot.studio.places import Places
 from bot.studio.rollout import LARGEST_SHARE, NeedsReason, Rollout
 from bot.studio.runs import Busy, Runs, running
+from bot.studio.shell import texts
 from bot.studio.tables import Run, RunState, Trial, Verdict
 from bot.studio.trainer import Trainer
 from bot.studio.watching import described, trial_as_json
@@ -33,6 +35,7 @@ app = typer.Typer(help="Retrain the assistant.", no_args_is_help=True)
 studio_data.add_to(app)
 REFUSED = 3
 _T = TypeVar("_T")
+_NO_MODEL = "no such model of this engine, or it was changed, or it is live already."
 _out, _err = Console(), Console(stderr=True)
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -62,44 +65,49 @@ def show_inbox(
     for one in groups:
         suggested = ", ".join(name for name, _ in one["suggested"])
         table.add_row(
-            str(one["group"]), str(one["size"]), ", ".join(one["reasons"]), suggested, one["texts"][0]
+            str(one["group"]), str(one["size"]), ", ".join(one["reasons"]), suggested, Text(one["texts"][0])
         )
     _out.print(table)
 
 
 @app.command()
+@studio_data.readable
 def label(
     group: Annotated[int, typer.Argument(help="Number of a group, from `zabota studio inbox`.")],
     intent: Annotated[str, typer.Argument(help="An intent, out_of_scope, or ignore.")],
 ) -> None:
     """Decide what the messages of a group mean."""
 
-    async def decide(db: Database, settings: Settings) -> None:
+    async def decide(db: Database, settings: Settings) -> int:
         known = TrainingFiles(settings.project, Places(settings).lock).intents()
         verdict = Verdict(intent) if intent in (Verdict.OUT_OF_SCOPE, Verdict.IGNORE) else Verdict.INTENT
         if verdict is Verdict.INTENT and intent not in known:
             _fail(f"There is no intent {intent}.")
         async with db.write() as session:
             try:
-                await Inbox(SystemClock()).decide(session, group, verdict, intent, None)
+                decision = await Inbox(SystemClock()).decide(session, group, verdict, intent, None)
             except Unknown:
                 _fail(f"Nothing of the group {group} waits.")
+            return decision.id
 
-    _with_db(decide)
+    _say(f"Decision {_with_db(decide)}: {intent}")
 
 
-@app.command("new-intent")
-def new_intent(
-    name: Annotated[str, typer.Argument(help="Latin letters, digits and underscores.")],
-    ru: Annotated[str, typer.Option("--ru", help="The answer in Russian.")],
-    en: Annotated[str, typer.Option("--en", help="The answer in English.")],
+@app.command()
+def undo(
+    decision: Annotated[int, typer.Argument(help="Number of a decision, from `zabota studio label`.")],
 ) -> None:
-    """Make an intent that is answered with a text."""
-    settings = Settings()
-    try:
-        TrainingFiles(settings.project, Places(settings).lock).new_intent(name, {"ru": ru, "en": en})
-    except (Refused, ChangedMeanwhile) as why:
-        _fail(f"The intent was not made: {why}.")
+    """Take a decision back: its messages wait again."""
+
+    async def work(db: Database, settings: Settings) -> None:
+        async with db.write() as session:
+            try:
+                await Inbox(SystemClock()).undo(session, decision, None)
+            except Unknown:
+                _fail(f"There is no decision {decision} that holds.")
+
+    _with_db(work)
+    _say(f"Decision {decision} is undone.")
 
 
 @app.command()
@@ -107,19 +115,24 @@ def train(as_json: _Json = False) -> None:
     """Write decisions into the files, train, and compare with the live model. Nothing goes live."""
 
     async def work(db: Database, settings: Settings) -> Run:
+        runs = Runs(db, SystemClock(), settings)
         try:
-            run_id = await Runs(db, SystemClock(), settings).written_down(None)
+            run_id = await runs.written_down(None)
         except Busy:
             _fail("A training is under way.")
         trainer = asyncio.create_task(Trainer(db, SystemClock(), settings, run_id).run())
         columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
         with Progress(*columns, console=_err, transient=True) as progress:
             task = progress.add_task("start", total=1.0)
-            while not trainer.done():
-                async with db.read() as session:
-                    if (run := await running(session)) is not None:
-                        progress.update(task, description=run.stage, completed=run.share)
-                await asyncio.wait([trainer], timeout=0.3)
+            try:
+                while not trainer.done():
+                    async with db.read() as session:
+                        if (run := await running(session)) is not None:
+                            progress.update(task, description=run.stage, completed=run.share)
+                    await asyncio.wait([trainer], timeout=0.3)
+            except asyncio.CancelledError:  # Ctrl+C
+                await runs.cancel(run_id, None)
+                raise
         await trainer
         async with db.read() as session:
             return await session.get_one(Run, run_id)
@@ -166,7 +179,7 @@ def models(as_json: _Json = False) -> None:
         typer.echo(json.dumps(rows, indent=1))
         return
     for row in rows:
-        _out.print(f"{'→' if row['live'] else ' '} {row['file']}  {row['trained_at']}", highlight=False)
+        _say(f"{'→' if row['live'] else ' '} {row['file']}  {row['trained_at']}")
 
 
 @app.command()
@@ -187,23 +200,25 @@ def promote(
     if shadow and canary is not None:
         _fail("Either --shadow or --canary.")
 
-    async def work(db: Database, settings: Settings) -> None:
+    async def work(db: Database, settings: Settings) -> str:
         rollout = Rollout(SystemClock(), Registry(settings.models, settings.models_key))
         try:
             async with db.write() as session:
                 if shadow:
                     await rollout.shadow(session, model, None)
-                elif canary is not None:
+                    return f"Tried in the shadow: {model}"
+                if canary is not None:
                     await rollout.canary(session, model, canary, None, reason)
-                else:
-                    await rollout.promote(session, model, None, reason)
+                    return f"Answers {canary} % of the conversations: {model}"
+                await rollout.promote(session, model, None, reason)
+                return f"Live: {model}"
         except NeedsReason:
             _err.print("The gate refuses this model, or it was not compared with the live one. See --reason.")
             raise typer.Exit(REFUSED) from None
         except (UnknownModel, TamperedModel) as why:
-            _fail(f"{why}: no such model of this engine, or it was changed, or it is live already.")
+            _fail(f"{why}: {_NO_MODEL}")
 
-    _with_db(work)
+    _say(_with_db(work))
 
 
 @app.command("rollout")
@@ -229,7 +244,7 @@ def show_rollout(
         _out.print("Nothing has been tried yet.")
     else:
         for name, value in trial.items():
-            _out.print(f"{name}: {value}", highlight=False, markup=False)
+            _say(f"{name}: {value}")
 
 
 @app.command()
@@ -238,14 +253,17 @@ def rollback() -> None:
 
     async def work(db: Database, settings: Settings) -> str | None:
         rollout = Rollout(SystemClock(), Registry(settings.models, settings.models_key))
-        async with db.write() as session:
-            done = await rollout.rollback(session, None)
-            return done.model if done else None
+        try:
+            async with db.write() as session:
+                done = await rollout.rollback(session, None)
+        except (UnknownModel, TamperedModel) as why:
+            _fail(f"{why}: {_NO_MODEL}")
+        return done.model if done else None
 
     file = _with_db(work)
     if file is None:
         _fail("There is no model before this one.")
-    _out.print(f"Live: {file}", highlight=False)
+    _say(f"Live: {file}")
 
 
 def _show(run: Run, as_json: bool) -> None:
@@ -260,19 +278,27 @@ def _show(run: Run, as_json: bool) -> None:
         whole = {**about, "log": run.log, "comparison": run.comparison}
         typer.echo(json.dumps(whole, ensure_ascii=False))
         return
-    _out.print(run.log.strip(), markup=False, highlight=False)
+    _say(run.log.strip())
     facts = run.comparison
     if not facts:
         return
-    table = Table("figure", "live", "new")
+    table = Table("", "live", "new")
     for name in FIGURES:
-        table.add_row(name, str(facts["live"][name]), str(facts["new"][name]))
+        table.add_row(texts(f"figure.{name}", "en"), str(facts["live"][name]), str(facts["new"][name]))
     _out.print(table)
     for one in facts["changed"][:20]:
         sign = "+" if one["right"] else "-"
-        _out.print(f"{sign} «{one['text']}» {one['truth']}: {one['live']} → {one['new']}", markup=False)
-    reasons = f" ({', '.join(facts['reasons'])})" if facts["reasons"] else ""
-    _out.print(f"{facts['outcome']}{reasons}: +{facts['gained']} -{facts['lost']}, p = {facts['p']}")
+        _say(f"{sign} «{one['text']}» {one['truth']}: {one['live']} → {one['new']}")
+    _say(f"{texts('outcome.' + facts['outcome'], 'en')}.")
+    for reason in facts["reasons"]:
+        key, _, intent = reason.partition(":")
+        _say(f"- {texts(f'why.{key}', 'en', **({'intent': intent} if intent else {}))}")
+    _say(f"Newly right: {facts['gained']}, newly wrong: {facts['lost']}, p = {facts['p']}")
+
+
+def _say(line: str) -> None:
+    """A line as it stands: neither markup nor colours."""
+    _out.print(line, markup=False, highlight=False)
 
 
 def _with_db(work: Callable[[Database, Settings], Awaitable[_T]]) -> _T:

@@ -1,18 +1,20 @@
-"""`zabota studio import|export|rename|merge`: the training data, for pipelines.
+"""`zabota studio import|export|new-intent|rename|merge`: the training data, for pipelines.
 
 Exit codes: 0 done; 1 it could not be done, the message says why; 3 labels look swapped.
 """
 
 import json
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, ParamSpec
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from bot.studio.ailments import held_out_texts
-from bot.studio.changes import ChangedMeanwhile, Refused
+from bot.studio.changes import ChangedMeanwhile, Changes, Refused
 from bot.studio.editing import Edit, Editing
 from bot.studio.exchange import (
     FORMATS,
@@ -31,19 +33,35 @@ from bot.studio.intents import Intents
 from bot.studio.library import Library
 from bot.studio.places import Places
 from bot.studio.shell import texts
+from bot.studio.unreadable import UNREADABLE, refusal
 from core.settings import Settings
 
 SWAPPED = 3
 _out, _err = Console(), Console(stderr=True)
+_P = ParamSpec("_P")
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to those of the studio."""
-    app.command("import")(import_examples)
-    app.command("export")(export_examples)
-    app.command("rename")(rename)
-    app.command("merge")(merge)
+    app.command("import")(readable(import_examples))
+    app.command("export")(readable(export_examples))
+    app.command("new-intent")(readable(new_intent))
+    app.command("rename")(readable(rename))
+    app.command("merge")(readable(merge))
+
+
+def readable(command: Callable[_P, None]) -> Callable[_P, None]:
+    """A command that names the files which somebody broke by hand."""
+
+    @wraps(command)
+    def told(*given: _P.args, **named: _P.kwargs) -> None:
+        try:
+            command(*given, **named)
+        except UNREADABLE:
+            _refuse(refusal(Settings().project))
+
+    return told
 
 
 def import_examples(
@@ -90,14 +108,24 @@ def export_examples(
     _out.print(f"{target}: {len(data)} bytes", markup=False, highlight=False)
 
 
+def new_intent(
+    name: Annotated[str, typer.Argument(help="Latin letters, digits and underscores.")],
+    ru: Annotated[str, typer.Option("--ru", help="The answer in Russian.")],
+    en: Annotated[str, typer.Option("--en", help="The answer in English.")],
+    dry_run: _DryRun = False,
+) -> None:
+    """Make an intent that is answered with a text; its examples come from the inbox or an import."""
+    answers = {"ru": ru, "en": en}
+    _change(lambda intents, c: intents.make(c, name, answers, {}), f"new intent {name}", dry_run)
+
+
 def rename(
     old: Annotated[str, typer.Argument(help="An intent.")],
     new: Annotated[str, typer.Argument(help="Its new name.")],
     dry_run: _DryRun = False,
 ) -> None:
     """Rename an intent with everything that refers to it."""
-    files = _files()
-    _save(files, lambda c: Intents(files).rename(c, old, new), f"{old} is now {new}", dry_run)
+    _change(lambda intents, c: intents.rename(c, old, new), f"{old} is now {new}", dry_run)
 
 
 def merge(
@@ -106,8 +134,7 @@ def merge(
     dry_run: _DryRun = False,
 ) -> None:
     """Make one intent a part of another."""
-    files = _files()
-    _save(files, lambda c: Intents(files).merge(c, old, into), f"{old} joins {into}", dry_run)
+    _change(lambda intents, c: intents.merge(c, old, into), f"{old} joins {into}", dry_run)
 
 
 def _looked_at(files: TrainingFiles, file: Path, format_: str, into: list[str]) -> Import:
@@ -154,6 +181,12 @@ def _show(made: Import, as_json: bool) -> None:
             _out.print(f"{texts(f'state_of.{state}', 'en')}: {count}", highlight=False)
 
 
+def _change(edit: Callable[[Intents, Changes], None], words: str, dry_run: bool) -> None:
+    """Change an intent with everything that refers to it."""
+    files = _files()
+    _save(files, lambda changes: edit(Intents(files), changes), words, dry_run)
+
+
 def _save(files: TrainingFiles, edit: Edit, words: str, dry_run: bool = False) -> None:
     editing = Editing(files.editor)
     try:
@@ -163,7 +196,7 @@ def _save(files: TrainingFiles, edit: Edit, words: str, dry_run: bool = False) -
             return
         saved = editing.save(edit, words, None)
     except Refused as why:
-        _fail("\n".join([texts(why.key, "en"), *why.places]))
+        _refuse(why)
     except ChangedMeanwhile:
         _fail(texts("changed_meanwhile", "en"))
     _out.print(f"{len(saved.files)} files changed" + (f", commit {saved.commit}" if saved.commit else ""))
@@ -172,6 +205,10 @@ def _save(files: TrainingFiles, edit: Edit, words: str, dry_run: bool = False) -
 def _files() -> TrainingFiles:
     settings = Settings()
     return TrainingFiles(settings.project, Places(settings).lock)
+
+
+def _refuse(why: Refused) -> NoReturn:
+    _fail("\n".join([texts(why.key, "en"), *why.places]))
 
 
 def _fail(message: str) -> NoReturn:

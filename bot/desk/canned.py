@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.desk.tables import CannedAnswer
 from bot.web.staff.accounts import Staff
 from core import yml
 from core.clock import Clock
+from core.fresh import Fresh
 
 SHORTCUT = re.compile(r"[\w-]{1,40}")
 VARIABLES = ("name", "agent", "order", "company")
@@ -50,7 +51,11 @@ class Canned:
 
     def __init__(self, clock: Clock, folder: Path) -> None:
         self._clock = clock
-        self._of_file = [answer for file in sorted(folder.glob("*.yml")) for answer in _read(file)]
+        self._file = Fresh(folder, "*.yml", _read)
+
+    @property
+    def _of_file(self) -> list[Answer]:
+        return self._file.now()
 
     async def all(self, session: AsyncSession, language: str | None = None) -> list[Answer]:
         """Every answer, by shortcut; those of one language if given."""
@@ -88,7 +93,17 @@ class Canned:
         row.changed_by, row.changed_at = staff.id, self._clock.now()
         await session.flush()
 
+    async def forget(self, session: AsyncSession, shortcut: str, language: str) -> bool:
+        """What was changed at the desk no longer counts, the file does again; False: nothing was."""
+        gone = delete(CannedAnswer).where(
+            CannedAnswer.shortcut == shortcut, CannedAnswer.language == language
+        )
+        return bool(list(await session.scalars(gone.returning(CannedAnswer.id))))
 
-def _read(file: Path) -> list[Answer]:
-    entries = yml.parse(file.read_text(encoding="utf-8")) or []
-    return [Answer(one["shortcut"], file.stem, one["title"], one["text"].strip()) for one in entries]
+
+def _read(folder: Path) -> list[Answer]:
+    return [
+        Answer(one["shortcut"], file.stem, one["title"], one["text"].strip())
+        for file in sorted(folder.glob("*.yml"))
+        for one in yml.parse(file.read_text(encoding="utf-8")) or []
+    ]

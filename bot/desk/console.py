@@ -65,7 +65,8 @@ def set_up(app: web.Application) -> None:
         orders=orders,
         visits=VisitOperations(operations, firm.visits),
     ).add_to(app)
-    Help(db, clock, shell, Canned(clock, ROOT / "data/canned"), firm.name).add_to(app)
+    project = gateway.settings.project
+    Help(db, clock, shell, Canned(clock, project / "data/canned"), firm.name, project).add_to(app)
     Supervising(db, clock, shell, gateway.settings.time_zone).add_to(app)
     routing = app[ROUTING] = Routing(
         db, clock, hub, gateway.ownership, gateway.outbox, gateway.watchdog, texts

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from bot.desk.notes import NoteView, notes_of
+from bot.desk.summary import deeds
 from bot.gateway.handoffs import Handoff
 from bot.proactive.explaining import why
 from bot.web.staff.tables import StaffAccount
@@ -46,6 +47,7 @@ class Dialogue:
     log: list[Entry]
     more: bool  # there are earlier messages
     reasons: dict[str, str]  # why we wrote unasked, by message
+    deeds: dict[str, tuple[str, ...]]  # operations that the assistant carried out, by the customer's message
 
     @property
     def first_seq(self) -> int:
@@ -91,6 +93,7 @@ async def opened(session: AsyncSession, conversation_id: str, before: int | None
         log=_together(log, notes, whole=before is None and len(messages) <= LOG_LIMIT),
         more=len(messages) > LOG_LIMIT,
         reasons=await _reasons(session, customer, conversation.language, messages),
+        deeds=await deeds(session, conversation_id),
     )
 
 

@@ -1,6 +1,6 @@
 """Help for the one who answers: a summary, suggestions, ready answers, and teaching the assistant."""
 
-from functools import cache
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -19,19 +19,23 @@ from core import yml
 from core.audit import Audit
 from core.clock import Clock
 from core.db import Database
-from core.settings import ROOT
+from core.fresh import Fresh
 from crm_bridge.models import CLOSED, Message, Order
 
 
 class Help:
     """Routes for help, ready answers and teaching."""
 
-    def __init__(self, db: Database, clock: Clock, shell: Shell, canned: Canned, company: str) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, shell: Shell, canned: Canned, company: str, project: Path
+    ) -> None:
+        """`project`: the folder of `domain.yml`, in which administrators make intents."""
         self._db = db
         self._clock = clock
         self._shell = shell
         self._canned = canned
         self._company = company
+        self._intents = Fresh(project, "domain.yml", _intents)
         self._audit = Audit(clock)
 
     def add_to(self, app: web.Application) -> None:
@@ -125,14 +129,14 @@ class Help:
             message = await _message(session, request)
         understood = ((message.details or {}).get("nlu") or {}).get("intent") or {}
         values: dict[str, Any] = {"conversation_id": request.match_info["id"], "message_id": message.id}
-        values |= {"intents": intents(), "now": understood.get("name") or ""}
+        values |= {"intents": self._intents.now(), "now": understood.get("name") or ""}
         return self._shell.page("desk/teach.html", request, values)
 
     @needs(Right.ANSWER)
     async def teach(self, request: web.Request) -> web.Response:
         """Say what a message means: it waits in the studio for an administrator's word."""
         intent, staff = str((await request.post()).get("intent", "")), request[LOG_IN].staff
-        if intent not in intents():
+        if intent not in self._intents.now():
             raise web.HTTPUnprocessableEntity
         async with self._db.write() as session:
             message = await _message(session, request)
@@ -163,8 +167,7 @@ async def _newest_order(session: AsyncSession, customer_id: int) -> str | None:
     return await session.scalar(query.order_by(Order.placed_at.desc()).limit(1))
 
 
-@cache
-def intents() -> tuple[str, ...]:
+def _intents(project: Path) -> tuple[str, ...]:
     """Every intent that a message may have, as the domain names them."""
-    domain = yml.parse((ROOT / "domain.yml").read_text(encoding="utf-8"))
+    domain = yml.parse((project / "domain.yml").read_text(encoding="utf-8"))
     return tuple(sorted(name if isinstance(name, str) else next(iter(name)) for name in domain["intents"]))

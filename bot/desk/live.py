@@ -25,12 +25,13 @@ from crm_bridge.models import Conversation, Message
 
 log = logs.get("desk")
 
-GATHER = 0.08  # seconds for which changes are gathered
+GATHER = 0.1  # seconds for which changes are gathered
 LOOK = 2.0  # seconds between looks for what other processes did
 OVERLAP = timedelta(seconds=3)  # what is committed late bears an earlier moment
 AT_ONCE = 2000  # changes of other processes that are looked at
 COUNT = 1.0  # seconds between countings of the lists
 BEAT = 15.0  # seconds; proxies close silent connections
+LOOK_UP = 5.0  # seconds after which a page that heard nothing looks whether it is time for a beat
 BACKLOG = 200  # events that a page has not taken: then it is told to load anew
 REMEMBERED = 20_000  # rows
 PRESENT = 20.0  # seconds between notes of who is there
@@ -133,7 +134,7 @@ class Live:
     async def run(self) -> None:
         """Carry changes to the pages until cancelled."""
         loop = asyncio.get_running_loop()
-        mark, looked, told, noted = self._clock.now(), 0.0, 0.0, 0.0
+        mark, looked, told, noted, woken = self._clock.now(), 0.0, 0.0, 0.0, 0.0
         due = False  # a counting
         with self._hub.listen(EVERY) as ear:
             while True:
@@ -154,6 +155,10 @@ class Live:
                     if due and loop.time() - told >= COUNT:
                         await self._count()
                         due, told = False, loop.time()
+                    if loop.time() - woken >= LOOK_UP:
+                        for page in self._pages:
+                            page.wake.set()
+                        woken = loop.time()
                     if self.seen and self._pages and loop.time() - noted >= PRESENT:
                         await self.seen(self.staff)
                         noted = loop.time()
@@ -235,8 +240,7 @@ class Live:
         with self._ears(page, conversation_id) as (log_ear, typing_ear):
             state, looked = await self._state(conversation_id), loop.time()
             while True:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(page.wake.wait(), BEAT)
+                await page.wake.wait()  # without a time-out of its own: there are many pages and many wakings
                 page.wake.clear()
                 events, page.events = page.events, []
                 if typing_ear and typing_ear.typing:

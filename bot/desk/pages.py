@@ -174,6 +174,7 @@ class Desk:
         shown, staff = await self._opened(request), request[LOG_IN].staff
         async with self._db.write() as session:
             await mentions_seen(session, shown.id, staff.id, self._clock.now())
+            await self._audit.record(session, staff.actor, "dialogue read", f"conversation:{shown.id}")
         lists = await self._lists(request)
         beside = await self._beside.values(staff, shown)
         return self._shell.page(

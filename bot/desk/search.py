@@ -23,8 +23,9 @@ from crm_bridge.orders import order_number
 WORDS = 8  # of a question that are looked for
 FOUND = 50  # dialogues of one page
 LINES = 200  # messages that are looked at for it
-WINDOW = 1_500_000  # messages that SQLite looks through at once: words that never meet take long to tell
-WINDOWS = 2  # of one page; the next page goes on
+# Messages that SQLite looks through for a page, in one go: at every go it gathers anew what the beginnings of
+# the words may stand for, and that is most of the work. The next page goes on.
+WINDOW = 3_000_000
 SHORT = 4  # letters; what is as short is looked for as it is
 OF_CUSTOMER = 20  # dialogues of one customer
 BEGINNING = "9999-01-01T00:00:00+00:00~"  # of a list of lines: moment and id
@@ -106,16 +107,11 @@ async def _lines(
         values |= {"at": datetime.fromisoformat(at), "id": id_}
         return await _read(session, query, values), None
     newest = await session.scalar(text("SELECT max(rowid) FROM message")) or 0
-    before, lines = min(int(place), newest + 1), list[_Line]()
+    before = min(int(place), newest + 1)
     beginnings = " ".join(f'"{_beginning(word)}"*' for word in words)
-    for _ in range(WINDOWS):
-        values = {"words": beginnings, "limit": LINES - len(lines)}
-        values |= {"before": before, "floor": before - WINDOW}
-        lines += await _read(session, text(_SQLITE), values)
-        before -= WINDOW
-        if len(lines) == LINES or before <= 1:
-            break
-    return lines, before if before > 1 else None
+    values = {"words": beginnings, "limit": LINES, "before": before, "floor": before - WINDOW}
+    lines = await _read(session, text(_SQLITE), values)
+    return lines, before - WINDOW if before - WINDOW > 1 else None
 
 
 async def _read(session: AsyncSession, query: TextClause, values: dict[str, object]) -> list[_Line]:

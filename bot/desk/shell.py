@@ -11,6 +11,7 @@ from bot.web.staff.guard import LOG_IN
 from bot.web.staff.pages import staff_page
 from core.settings import ROOT
 from core.texts import Texts
+from crm_bridge.amounts import worded
 from crm_bridge.company.desk import DeskRules
 
 texts = Texts(ROOT / "bot/desk/texts.yml")
@@ -44,6 +45,8 @@ class Shell:
         return {
             "d": lambda key, **given: texts(key, language, **given),
             "called": lambda kind, key: texts.find(f"{kind}.{key}", language) or str(key).replace("_", " "),
+            "money": lambda amount: worded(amount, language),
+            "tenths": lambda value: f"{value:.1f}".replace(".", "," if language == "ru" else "."),
             "team": lambda key: self.rules.team_name(key, language),
             "teams": [(team.key, team.name.to(language)) for team in self.rules.teams],
         }

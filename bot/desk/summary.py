@@ -4,6 +4,7 @@ every line is taken from the dialogue, the profile or the record of operations."
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import select
@@ -15,6 +16,8 @@ from crm_bridge.orders import order_number
 
 LOOK_BACK = 80  # messages
 QUOTE = 220  # characters
+# What is no news to an agent: their own lines, and codes that were asked for and read out.
+QUIET = frozenset({"answer", "retry", "request_code", "check_code", "request_contact_code"})
 _NUMBER = re.compile(r"[A-Za-zА-Яа-я]{0,3}-?\d{3,10}")
 
 
@@ -64,7 +67,7 @@ async def summarise(session: AsyncSession, conversation_id: str) -> Summary:
         asked=_asked(said, topics),
         last=_short(said[-1].text) if said else None,
         orders=await _orders(session, customer, said),
-        done=await _done(session, conversation_id),
+        done=tuple(dict.fromkeys(chain.from_iterable((await deeds(session, conversation_id)).values()))),
         bot_lines=sum(one.author is Author.ASSISTANT for one in messages),
         agent_lines=sum(one.author is Author.AGENT for one in messages),
     )
@@ -99,15 +102,20 @@ async def _orders(
     return tuple((number, state.value) for number, state in await session.execute(query))
 
 
-async def _done(session: AsyncSession, conversation_id: str) -> tuple[str, ...]:
-    """Operations of this dialogue; its keys begin with its id."""
+async def deeds(session: AsyncSession, conversation_id: str) -> dict[str, tuple[str, ...]]:
+    """What was carried out in a dialogue, by the message that brought it; `desk`: by an agent."""
     query = (
-        select(Operation.name)
-        .where(Operation.key > f"{conversation_id}:", Operation.key < f"{conversation_id};")
+        select(Operation.key, Operation.name)
+        .where(
+            Operation.key > f"{conversation_id}:", Operation.key < f"{conversation_id};"
+        )  # its keys begin so
         .order_by(Operation.id)
     )
-    quiet = {"answer", "retry", "request_code", "check_code"}
-    return tuple(dict.fromkeys(name for name in await session.scalars(query) if name not in quiet))
+    found: dict[str, dict[str, None]] = {}
+    for key, name in await session.execute(query):
+        if name not in QUIET:
+            found.setdefault(key.split(":")[1], {})[name] = None
+    return {message_id: tuple(names) for message_id, names in found.items()}
 
 
 def _short(text: str) -> str:

@@ -23,6 +23,7 @@ from bot.gateway.inbox import TURN, InboxDoor
 from bot.gateway.limits import Limits
 from bot.gateway.notices import RETRY as NOTICE_RETRY
 from bot.gateway.notices import NoticeSender
+from bot.gateway.noting import Noting
 from bot.gateway.outbox import OutboxShelf
 from bot.gateway.ownership import Ownership
 from bot.gateway.pacing import AccountPace
@@ -81,7 +82,7 @@ class Gateway:
         self.watchdog = Watchdog(
             db, clock, self.queue, self.ownership, self.outbox, texts, settings.queue_patience
         )
-        self.inbox = InboxDoor(db, clock, self.queue)
+        self.inbox = InboxDoor(db, clock, self.queue, Noting(clock, self.handoffs, self.queue), self.hub)
         self.files = FileKeeper(
             db, self.queue, self.channels, self.media, self.attachments, settings.media_limit
         )
@@ -171,7 +172,7 @@ class Gateway:
         delivery = Delivery(
             clock=self.clock,
             channel=channel,
-            ledger=Ledger(self.db, self.clock, channel, self.policy, self.queue),
+            ledger=Ledger(self.db, self.clock, channel, self.policy, self.queue, pace.requests),
             pace=pace,
             failover=self.failover,
             media=self.media,

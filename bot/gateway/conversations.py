@@ -5,8 +5,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, String, bindparam, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    String,
+    and_,
+    bindparam,
+    case,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from bot.gateway.policy import OWN
 from core.clock import Clock
@@ -103,6 +115,45 @@ async def conversation_of(session: AsyncSession, identity_id: int, channel: str)
         query = query.order_by(Conversation.owner == Owner.BOT, Conversation.updated_at.desc())
     found: Conversation | None = await session.scalar(query.order_by(Conversation.created_at.desc()).limit(1))
     return found
+
+
+def belonging_to(account: type[Identity], *, own: bool) -> ColumnElement[str]:
+    """The conversation that `conversation_of` finds, for statements about many accounts; `own`: of our page.
+
+    To be correlated with the statement's `account`.
+    """
+    theirs, part = aliased(Conversation), aliased(Identity)
+    alone = aliased(Conversation)
+    single = (
+        select(alone.id)
+        .where(alone.identity_id == account.id)
+        .order_by(alone.created_at.desc())
+        .limit(1)
+        .correlate(account)
+        .scalar_subquery()
+    )
+    joint = (
+        select(theirs.id)
+        .join(part, part.id == theirs.identity_id)
+        .where(part.customer_id == account.customer_id, part.method.is_not(None))
+        .order_by(theirs.owner == Owner.BOT, theirs.updated_at.desc(), theirs.created_at.desc())
+        .limit(1)
+        .correlate(account)
+        .scalar_subquery()
+    )
+    proven = and_(account.customer_id.is_not(None), account.method.is_not(None))
+    found = case((proven, joint), else_=single)
+    if not own:
+        return found
+    shown = (
+        select(Message.conversation_id)
+        .where(Message.identity_id == account.id)
+        .order_by(Message.created_at.desc())
+        .limit(1)
+        .correlate(account)
+        .scalar_subquery()
+    )
+    return func.coalesce(shown, found)
 
 
 async def _shown(session: AsyncSession, identity_id: int) -> Conversation | None:

@@ -4,11 +4,23 @@ One row a conversation, written in the transactions that change it, so that the 
 Nothing is written here while the bot answers.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, ForeignKey, Index, String, and_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    ForeignKey,
+    Index,
+    String,
+    and_,
+    bindparam,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -92,11 +104,12 @@ class Handoff(Base):
 
 
 def overdue(now: datetime) -> ColumnElement[bool]:
-    """Where a promise is broken and not kept yet: an answer's, or that the matter is settled."""
-    return or_(
-        and_(Handoff.place.in_(OWED), Handoff.due_at < now),
-        and_(Handoff.place.in_(OPEN), Handoff.resolve_by < now),
-    )
+    """Where a promise is broken and not kept yet: an answer's, or that the matter is settled.
+
+    A condition on the place stands before both: given only an OR, SQLite would read all that is done.
+    """
+    answer = and_(Handoff.place.in_(OWED), Handoff.due_at < now)
+    return and_(Handoff.place.in_(OPEN), or_(answer, Handoff.resolve_by < now))
 
 
 class Promise(Base):
@@ -186,7 +199,19 @@ class Handoffs:
     ) -> None:
         """The customer wrote while people have the dialogue."""
         row = await session.get(Handoff, conversation_id, with_for_update=True, populate_existing=True)
-        if row is None or row.place is Place.DONE:
+        if row is not None:
+            self._wrote(row, sentiment)
+            await session.flush()
+
+    async def customers_wrote(self, session: AsyncSession, conversation_ids: Sequence[str]) -> None:
+        """The same of several dialogues."""
+        rows = await session.scalars(_OF_THESE, {"ids": conversation_ids})
+        for row in rows:
+            self._wrote(row)
+        await session.flush()
+
+    def _wrote(self, row: Handoff, sentiment: float | None = None) -> None:
+        if row.place is Place.DONE:
             return
         now = self._clock.now()
         row.place = Place.ANSWER if row.agent_id else Place.WAITING
@@ -194,7 +219,6 @@ class Handoffs:
         row.sentiment = row.sentiment if sentiment is None else sentiment
         self._owe(row, now)
         self._rank(row, now)
-        await session.flush()
 
     async def answered(self, session: AsyncSession, conversation_id: str, agent_id: int) -> None:
         """An agent answered."""
@@ -322,6 +346,15 @@ class Handoffs:
                 kept_at=self._clock.now(),
             )
         )
+
+
+_OF_THESE = (
+    select(Handoff)
+    .where(Handoff.conversation_id.in_(bindparam("ids", expanding=True)))
+    .order_by(Handoff.conversation_id)
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
 
 
 async def _topic(session: AsyncSession, conversation_id: str) -> tuple[str | None, float | None]:

@@ -1,6 +1,6 @@
 """The door: an event is in the database, or it was not accepted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +9,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.channels.inbound import ButtonPress, Inbound, Receipt
+from bot.channels.inbound import ButtonPress, Inbound, Receipt, Text
+from bot.gateway.hub import Hub
+from bot.gateway.noting import Chat, Noting, Sender, partition_of, sender_of
 from bot.gateway.receipts import RECEIPT
 from bot.gateway.tables import Inbox, Press
 from core.batching import Batch
@@ -19,6 +21,7 @@ from core.jobs import JobQueue
 from core.jobs.port import REPLY
 
 TURN = "turn"  # kind of job
+APART = 0.02  # seconds between transactions in which events arrive; one that comes alone does not wait
 
 
 class StaleButton(Exception):
@@ -28,11 +31,13 @@ class StaleButton(Exception):
 class InboxDoor:
     """Accepts events of every channel."""
 
-    def __init__(self, db: Database, clock: Clock, queue: JobQueue) -> None:
+    def __init__(self, db: Database, clock: Clock, queue: JobQueue, noting: Noting, hub: Hub) -> None:
         self._db = db
         self._clock = clock
         self._queue = queue
-        self._batch: Batch[Sequence[Inbound], int] = Batch(self._store_all)
+        self._noting = noting
+        self._hub = hub
+        self._batch: Batch[Sequence[Inbound], int] = Batch(self._store_all, apart=APART)
 
     async def accept_all(self, events: Sequence[Inbound]) -> int:
         """Store what a messenger pushed; returns when it is committed, together with what others pushed.
@@ -47,17 +52,30 @@ class InboxDoor:
     async def _store_all(self, deliveries: Sequence[Sequence[Inbound]]) -> Sequence[int]:
         events = [event for delivery in deliveries for event in delivery]
         async with self._db.write() as session:
-            new = _NEW[session.get_bind().dialect.name]
-            rows = await session.execute(new, [self._values(event) for event in events])
-            ids = {(channel, account, event_id): id_ for id_, channel, account, event_id in rows}
-            stored = []
+            chats = await self._noting.chats(session, events)
+            ids = await self._insert(session, events, chats)
+            stored, noted = [], list[tuple[Chat, Inbound, int]]()
             for delivery in deliveries:
-                mine = [(event, ids.pop(_key(event), None)) for event in delivery]  # a repeat finds no id
-                for event, inbox_id in mine:
-                    if inbox_id is not None:
+                new = [(event, id_) for event in delivery if (id_ := ids.pop(_key(event), None)) is not None]
+                for event, inbox_id in new:  # a repeat found no id
+                    if chat := _noted_in(event, chats):
+                        noted.append((chat, event, inbox_id))
+                    else:
                         await self._enqueue(session, event, inbox_id)
-                stored.append(sum(inbox_id is not None for _, inbox_id in mine))
+                stored.append(len(new))
+            grown = await self._noting.note(session, noted)
+        for conversation_id in grown:
+            self._hub.publish(conversation_id)
         return stored
+
+    async def _insert(
+        self, session: AsyncSession, events: Sequence[Inbound], chats: Mapping[Sender, Chat]
+    ) -> dict[tuple[str, str, str], int]:
+        """The ids of those that were not there before."""
+        new = _NEW[session.get_bind().dialect.name]
+        values = [self._values(event, noted=_noted_in(event, chats) is not None) for event in events]
+        rows = await session.execute(new, values)
+        return {(channel, account, event_id): id_ for id_, channel, account, event_id in rows}
 
     async def accept(self, event: Inbound, conversation_id: str | None = None) -> bool:
         """Store an event and the job that will answer it, in one transaction.
@@ -94,14 +112,17 @@ class InboxDoor:
             )
         return found is not None
 
-    def _values(self, event: Inbound) -> dict[str, Any]:
+    def _values(self, event: Inbound, *, noted: bool = False) -> dict[str, Any]:
+        now = self._clock.now()
         return {
             "channel": event.channel,
             "account": event.account,
             "event_id": event.event_id,
             "sender": event.sender,
             "content": event.as_json(),
-            "received_at": self._clock.now(),
+            "received_at": now,
+            "processed_at": now if noted else None,
+            "outcome": "silent" if noted else None,
         }
 
     async def _enqueue(self, session: AsyncSession, event: Inbound, inbox_id: int | None) -> None:
@@ -111,7 +132,7 @@ class InboxDoor:
         await self._queue.enqueue(
             TURN,
             {"inbox_id": inbox_id},
-            partition_key=f"in:{event.channel}:{event.account}:{event.sender}",
+            partition_key=partition_of(sender_of(event)),
             priority=REPLY,
             conn=session,
         )
@@ -138,6 +159,11 @@ _NEW = {
     .returning(Inbox.id, Inbox.channel, Inbox.account, Inbox.event_id)
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
+
+
+def _noted_in(event: Inbound, chats: Mapping[Sender, Chat]) -> Chat | None:
+    """The dialogue in which the event is noted at once."""
+    return chats.get(sender_of(event)) if isinstance(event.content, Text) else None
 
 
 def _key(event: Inbound) -> tuple[str, str, str]:

@@ -95,6 +95,10 @@ class AccountPace:
         """The moment at which one message may go out; it is taken."""
         return await self._slots.do(None)
 
+    def requests(self) -> int:
+        """How many are under way."""
+        return self._under_way
+
     @asynccontextmanager
     async def request(self) -> AsyncIterator[None]:
         """Around one request. Waits while as many as allowed may have reached the provider within the time.

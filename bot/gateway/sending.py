@@ -4,7 +4,7 @@ A line is looked at twice. Before it goes out: does its epoch still hold, is it 
 carry it, is the chat ready? And after: what became of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -128,9 +128,11 @@ class Ledger:
         channel: Channel,
         policy: ChannelPolicy,
         queue: ClaimableQueue,
+        requests: Callable[[], int],
         *,
         batch: int = 200,
     ) -> None:
+        """`requests` tells how many are under way: their answers may be written down together."""
         self._db = db
         self._queue = queue
         self._clock = clock
@@ -139,7 +141,7 @@ class Ledger:
         self._policy = policy
         self._chat = ChatPace.of(self._can.chat_rate) if self._can.chat_rate else None
         self._opened: Batch[int, Line | Halt] = Batch(self._open, batch)
-        self._closed: Batch[Outcome, None] = Batch(self._close, batch)
+        self._closed: Batch[Outcome, None] = Batch(self._close, batch, requests)
 
     async def open(self, outbox_id: int) -> Line | Halt:
         """Look at a line at the moment of sending. A `Line` is marked as going out; send it now."""

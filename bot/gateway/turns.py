@@ -20,6 +20,7 @@ from bot.gateway.engine import EngineClient, EngineRefused, TurnAnswer, TurnRequ
 from bot.gateway.files import FileKeeper, on_their_way, told_of_files
 from bot.gateway.hearing import Heard, Hearing
 from bot.gateway.hub import Hub
+from bot.gateway.noting import kept_with
 from bot.gateway.outbox import Button, GivenFile, Line, OutboxShelf
 from bot.gateway.ownership import EpochPassed, Ownership
 from bot.gateway.tables import Inbox
@@ -199,8 +200,7 @@ class Turns:
     ) -> None:
         if not heard.text:
             return
-        details = {"client_id": row.event_id.rpartition(":")[2]} | heard.details
-        details |= {key: row.content[key] for key in ("origin", "name") if row.content.get(key)}
+        details = kept_with(row.event_id, row.content) | heard.details
         await self._conversations.write_down(
             session, conversation_id, message_id, heard.text, row.received_at, details, identity_id
         )
@@ -297,15 +297,17 @@ def _handoffs(answer: TurnAnswer) -> list[dict[str, Any]]:
 
 
 def _lines(answer: TurnAnswer) -> list[Line]:
-    return [
-        Line(
-            reply["text"],
-            [Button.of_payload(button["title"], button["payload"]) for button in reply.get("buttons") or ()],
-            _files(reply.get("custom") or {}),
-        )
-        for reply in answer.replies
-        if reply.get("text")
-    ]
+    """The replies as lines; a button that several of them have stands under the last one only."""
+    lines: list[Line] = []
+    shown: set[str] = set()
+    for reply in reversed([one for one in answer.replies if one.get("text")]):
+        buttons = []
+        for button in reply.get("buttons") or ():
+            if button["payload"] not in shown:
+                shown.add(button["payload"])
+                buttons.append(Button.of_payload(button["title"], button["payload"]))
+        lines.append(Line(reply["text"], buttons, _files(reply.get("custom") or {})))
+    return lines[::-1]
 
 
 def _files(custom: dict[str, Any]) -> list[GivenFile]:

@@ -1,6 +1,7 @@
 """Visitors of the web chat: a secret in the browser stands for an identity and its conversation."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import String, bindparam, select
@@ -8,9 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.channels.webchat import CHANNEL, sender_of
 from bot.gateway.conversations import Conversations, conversation_of
+from core.batching import Batch
 from core.db import Database
 from crm_bridge.identity import Identities, check_user_hash
 from crm_bridge.models import Conversation, Customer, Identity, Message, Proof
+
+APART = 0.04  # seconds between looks for visitors; one who comes alone does not wait
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Visitors:
         self._conversations = conversations
         self._site_key = site_key
         self.account = account
+        self._find = Batch(self._find_all, apart=APART)
 
     async def open(
         self, visitor: str | None, language: str, user_id: str | None, user_hash: str | None
@@ -75,17 +80,21 @@ class Visitors:
 
     async def find(self, visitor: str | None) -> Visitor | None:
         """The visitor of a secret that `open` gave out."""
-        if not visitor:
-            return None
-        sender = sender_of(visitor)
+        return await self._find.do(sender_of(visitor)) if visitor else None
+
+    async def _find_all(self, senders: Sequence[str]) -> Sequence[Visitor | None]:
+        found: dict[str, Visitor] = {}
         async with self._db.read() as session:
-            known = (await session.execute(_KNOWN, {"account": self.account, "sender": sender})).first()
-            if known is None:
-                return None
-            if known.shown is not None:
-                return Visitor(sender, known.id, known.shown, known.language)
-            found = await conversation_of(session, known.id, CHANNEL)  # nothing was said yet
-        return Visitor(sender, known.id, found.id, found.language) if found else None
+            asked = {"account": self.account, "senders": list(dict.fromkeys(senders))}
+            for known in (await session.execute(_KNOWN, asked)).all():
+                id_, language = known.shown, known.language
+                if id_ is None:  # nothing was said yet
+                    begun = await conversation_of(session, known.id, CHANNEL)
+                    if begun is None:
+                        continue
+                    id_, language = begun.id, begun.language
+                found[known.external_id] = Visitor(known.external_id, known.id, id_, language)
+        return [found.get(sender) for sender in senders]
 
     async def _belongs_to_another(self, session: AsyncSession, visitor: str, signed: str | None) -> bool:
         known = (
@@ -109,7 +118,7 @@ class Visitors:
 # The conversation of a visitor as `conversation_of` finds it, without its memory, which is long: this is
 # asked for every line that a customer writes.
 _KNOWN = (
-    select(Identity.id, Conversation.id.label("shown"), Conversation.language)
+    select(Identity.id, Identity.external_id, Conversation.id.label("shown"), Conversation.language)
     .outerjoin(
         Conversation,
         Conversation.id
@@ -123,6 +132,6 @@ _KNOWN = (
     .where(
         Identity.channel == CHANNEL,
         Identity.account == bindparam("account", type_=String()),
-        Identity.external_id == bindparam("sender", type_=String()),
+        Identity.external_id.in_(bindparam("senders", expanding=True)),
     )
 )

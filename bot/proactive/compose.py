@@ -59,8 +59,15 @@ def compose(rule: Rule, signal: Signal, reader: Reader, channel: str) -> Compose
 
 def entities_of(signal: Signal) -> dict[str, str]:
     """What a dialogue is told of the subject. It comes from us, and no text can change it."""
-    order = signal.words.get("order")
-    return {"order_id": str(order)} if order else {}
+    kind, _, rest = signal.subject.partition(":")
+    id_ = rest.partition(":")[0]
+    if order := signal.words.get("order"):
+        return {"order_id": str(order)}
+    if kind == "appointment":
+        return {"value": id_}
+    if kind == "subscription":
+        return {"value": f"status:{id_}"}
+    return {"product": str(signal.words["title"])} if signal.kind == "restock_due" else {}
 
 
 def in_words(words: Mapping[str, Any], reader: Reader) -> dict[str, str]:
@@ -90,7 +97,7 @@ def _date(moment: datetime, reader: Reader, *, with_time: bool) -> str:
 
 
 def _template(rule: Rule, words: Mapping[str, str], language: str, channel: str) -> Template | None:
-    approved = rule.templates.get(channel, {}).get("en" if language == "en" else "ru")
+    approved = rule.template(channel, language)
     if approved is None:
         return None
     return Template(approved.name, language, tuple(words.get(word, "") for word in approved.values))

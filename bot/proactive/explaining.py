@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.proactive.cases import signal_of
 from bot.proactive.compose import Reader, in_words, texts
-from bot.proactive.deciding import signal_of
 from bot.proactive.tables import DecisionRow, OutcomeRow, RuleRow, SignalRow
 from crm_bridge.models import Customer
 
@@ -81,8 +81,13 @@ def _explained(
 def reason_of(found: SignalRow, reader: Reader) -> str:
     """What a prediction rests on, in words."""
     signal = signal_of(found)
-    said = texts.find(f"reason.{signal.reason}", reader.language)
-    return said.format_map(in_words(signal.words, reader)) if said else signal.reason
+    return said_of(signal.reason, signal.words, reader)
+
+
+def said_of(reason: str, words: Mapping[str, Any], reader: Reader) -> str:
+    """A reason in words; its key, if nobody wrote a text for it."""
+    said = texts.find(f"reason.{reason}", reader.language)
+    return said.format_map(in_words(words, reader)) if said else reason
 
 
 def _title(text: str | None, language: str) -> str:

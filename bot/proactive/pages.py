@@ -3,16 +3,21 @@
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 from sqlalchemy import select, update
 
-from bot.proactive.book import RuleBook, UnknownRule, WrongStep
-from bot.proactive.compose import preview
+from bot.channels import email, max, sms, telegram_limits, viber, vk, whatsapp
+from bot.channels.port import Capabilities, Outgoing, OutgoingButton
+from bot.channels.rendering import Part, parts
+from bot.proactive.book import Kept, RuleBook, UnknownRule, WrongStep
+from bot.proactive.compose import Composed, Reader, preview
 from bot.proactive.compose import texts as service_texts
 from bot.proactive.drawing import bars, calibration, in_words, whiskers
 from bot.proactive.effect import Evaluation
+from bot.proactive.explaining import said_of
 from bot.proactive.incidents import BadIncident, Told, enter
 from bot.proactive.quality import qualities
 from bot.proactive.rules import BadRule, Rule, known_intents, parse_rule
@@ -29,8 +34,13 @@ from core.settings import ROOT
 from core.texts import Texts
 
 texts = Texts(ROOT / "bot/proactive/page_texts.yml")
-SHOWN_CHANNELS = ("webchat", "sms", "whatsapp")
+CHANNELS: Mapping[str, Capabilities | None] = {  # None: our own chat shows everything
+    "webchat": None, "telegram": telegram_limits.CAPABILITIES, "max": max.CAPABILITIES, "vk": vk.CAPABILITIES,
+    "viber": viber.CAPABILITIES, "whatsapp": whatsapp.CAPABILITIES, "email": email.CAPABILITIES,
+    "sms": sms.CAPABILITIES,
+}  # fmt: skip
 LAST = 30
+SHOWN_TOLD = 100
 MOST_DAYS = 92
 
 
@@ -99,17 +109,19 @@ class ProactivePages:
     ) -> web.Response:
         async with self._db.read() as session:
             if name == "new":
-                kept_text, state, changes = _EMPTY, RuleState.DRAFT, []
+                kept_text, state, changes, title = _EMPTY, RuleState.DRAFT, [], ""
             else:
                 try:
                     kept = await self._book.one(session, name)
                 except UnknownRule:
                     raise web.HTTPNotFound from None
                 kept_text, state = kept.text, kept.state
+                title = _titles([kept], request[LOG_IN].staff.language).get(name, name)
                 changes = await self._book.changes(session, name)
         shown = text if text is not None else kept_text
         values = {
             "name": name,
+            "title": title,
             "text": shown,
             "state": state.value,
             "changes": changes,
@@ -141,6 +153,8 @@ class ProactivePages:
         form, name = await request.post(), request.match_info["name"]
         try:
             state = RuleState(str(form.get("state", "")))
+            if state is RuleState.SIMULATED:
+                raise WrongStep("only a simulation brings a rule there")
             async with self._db.write() as session:
                 why = str(form.get("why", ""))
                 await self._book.move(session, name, state, request[LOG_IN].staff.actor, why)
@@ -156,7 +170,7 @@ class ProactivePages:
     async def simulate(self, request: web.Request) -> web.Response:
         days = str((await request.post()).get("days", "14"))
         name = request.match_info["name"]
-        wanted = min(max(int(days), 1), MOST_DAYS) if days.isdecimal() else 14
+        wanted = sorted((1, int(days), MOST_DAYS))[1] if days.isdecimal() else 14
         async with self._db.read() as session:
             try:
                 await self._book.one(session, name)
@@ -171,17 +185,28 @@ class ProactivePages:
         query = select(SimulationRow).order_by(SimulationRow.id.desc()).limit(LAST)
         async with self._db.read() as session:
             rows = list(await session.scalars(query))
-        return _page("simulations", request, {"rows": rows})
+            titles = _titles(await self._book.all(session), request[LOG_IN].staff.language)
+        return _page("simulations", request, {"rows": rows, "titles": titles})
 
     @needs(Right.RULES)
     async def simulation(self, request: web.Request) -> web.Response:
         language = request[LOG_IN].staff.language
         async with self._db.read() as session:
             row = await session.get(SimulationRow, int(request.match_info["id"]))
+            kept = await self._book.all(session)
         if row is None:
             raise web.HTTPNotFound
+        found = row.result["with"]
         said = {key: service_texts.find(f"why.{key}", language) or key for key in _codes(row.result)}
-        values = {"row": row, "bars": bars(row.result["with"]["per_hour"]), "said": said}
+        reader = Reader("", language, "UTC")
+        told = [
+            {**one, "why": said_of(one["reason"], one.get("words", {}), reader)}
+            for one in found["told"][:SHOWN_TOLD]
+        ]
+        titles = _titles(kept, language)
+        values = {
+            "row": row, "bars": bars(found["per_hour"]), "said": said, "told": told, "titles": titles,
+        }  # fmt: skip
         return _page("simulation", request, values)
 
     # --- effect ---------------------------------------------------------------------------------------------
@@ -191,11 +216,13 @@ class ProactivePages:
         found = await self._evaluation.effects()
         async with self._db.read() as session:
             checked = await qualities(session)
-        helped, zero = whiskers([(one.rule, one.avoided) for one in found if one.avoided])
-        annoyed, annoyed_zero = whiskers([(one.rule, one.opt_outs) for one in found if one.opt_outs])
+            titles = _titles(await self._book.all(session), request[LOG_IN].staff.language)
+        named = [(titles.get(one.rule, one.rule), one) for one in found]
+        helped, zero = whiskers([(name, one.avoided) for name, one in named if one.avoided])
+        annoyed, annoyed_zero = whiskers([(name, one.opt_outs) for name, one in named if one.opt_outs])
         values = {
             "rows": found, "helped": helped, "zero": zero, "annoyed": annoyed, "annoyed_zero": annoyed_zero,
-            "words": in_words, "predicted": [(one, calibration(one)) for one in checked],
+            "words": in_words, "titles": titles, "predicted": [(one, calibration(one)) for one in checked],
         }  # fmt: skip
         return _page("effect", request, values)
 
@@ -251,6 +278,11 @@ def _page(name: str, request: web.Request, values: dict[str, Any], *, status: in
     return staff_page(f"proactive/{name}.html", request, said | values, status=status)
 
 
+def _titles(kept: Sequence[Kept], language: str) -> dict[str, str]:
+    """What rules are called, by name; without those whose text is not understood any more."""
+    return {one.name: one.rule.title.to(language) for one in kept if one.rule}
+
+
 def _mistakes(text: str) -> Any:
     try:
         parse_rule(text, known_intents())
@@ -265,24 +297,36 @@ def _previews(text: str) -> list[dict[str, Any]]:
         rule: Rule = parse_rule(text)
     except BadRule:
         return []
-    shown = []
-    for language in ("ru", "en"):
-        for channel in SHOWN_CHANNELS:
-            made = preview(rule, language, channel)
-            buttons = [button.title for button in made.line.buttons]
-            listed = (
-                "\n".join(f"{n}. {title}" for n, title in enumerate(buttons, 1)) if channel == "sms" else ""
-            )
-            shown.append(
-                {
-                    "language": language,
-                    "channel": channel,
-                    "text": f"{made.line.text}\n\n{listed}".strip() if listed else made.line.text,
-                    "buttons": [] if listed else buttons,
-                    "template": made.template.name if made.template else "",
-                }
-            )
-    return shown
+    return [
+        {"language": language, "channels": channels, **look}
+        for language in ("ru", "en")
+        for channels, look in _looks(rule, language)
+    ]
+
+
+def _looks(rule: Rule, language: str) -> list[tuple[list[str], dict[str, Any]]]:
+    """The different looks of a message, and the channels of each."""
+    found: list[tuple[list[str], dict[str, Any]]] = []
+    for channel, able in CHANNELS.items():
+        look = _look(preview(rule, language, channel), language, able)
+        same = next((channels for channels, other in found if other == look), None)
+        if same is None:
+            found.append(([channel], look))
+        else:
+            same.append(channel)
+    return found
+
+
+def _look(made: Composed, language: str, able: Capabilities | None) -> dict[str, Any]:
+    buttons = [OutgoingButton("-", button.title) for button in made.line.buttons]
+    shown = [Part(made.line.text, buttons=buttons)]
+    if able is not None:
+        shown = parts(Outgoing("-", "-", made.line.text, buttons, language=language), able)
+    return {
+        "texts": [part.text for part in shown],
+        "buttons": [button.title for part in shown for button in part.buttons],
+        "template": made.template.name if made.template else "",
+    }
 
 
 def _codes(result: dict[str, Any]) -> set[str]:

@@ -92,6 +92,18 @@ def decide(
     return seen.timed(way, end)
 
 
+def open_until(facts: Facts, rule: Rule, signal: Signal, now: datetime, limits: Limits) -> datetime:
+    """The last moment at which a message that may go out now may still go out: then quiet hours begin, or it
+    is of no use any more."""
+    seen, moment = _Seen(facts, rule, signal, now, limits), now
+    end = signal.expected_at + rule.expires
+    while moment < min(end, now + timedelta(days=1)):
+        moment = moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0) + STEP
+        if not seen.open_at(moment):
+            return min(moment, end)
+    return end
+
+
 @dataclass(slots=True)
 class _Seen:
     """A decision under way; notes what it looks at."""
@@ -149,7 +161,7 @@ class _Seen:
                 why = "do_not_disturb" if disturbed else "no_consent"
             elif not allows(way.channel, self.rule.purpose):
                 why, tried[way.channel] = "channel_not_used", "not_used"
-            elif not way.window_open and way.channel not in self.rule.templates:
+            elif not way.window_open and not self.rule.template(way.channel, self.facts.language):
                 why, tried[way.channel] = "window_closed", "window_closed"
             else:
                 self.inputs["channels"] = tried
@@ -184,17 +196,18 @@ class _Seen:
         Local hours are looked up for real moments, so an hour that a change of clocks skips or repeats is
         what the customer's own clock shows.
         """
-        if self._open_at(self.now):
+        if self.open_at(self.now):
             return self.now
         moment = self.now.replace(minute=self.now.minute // 15 * 15, second=0, microsecond=0)
         until = self.now + LOOK_AHEAD
         while moment <= until:
             moment += STEP
-            if self._open_at(moment):
+            if self.open_at(moment):
                 return moment
         return None
 
-    def _open_at(self, moment: datetime) -> bool:
+    def open_at(self, moment: datetime) -> bool:
+        """Whether it is neither quiet nor outside of the hours that the customer prefers."""
         hour = moment.astimezone(_zone(self.facts.time_zone)).hour
         if hour in self.limits.quiet or (self.rule.quiet is not None and hour in self.rule.quiet):
             return False

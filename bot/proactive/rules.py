@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
@@ -19,7 +20,7 @@ from crm_bridge.models import Purpose
 FOLDER = ROOT / "data/proactive"
 LIMITS = "limits.yml"  # not a rule: what holds for all of them
 MANY_DAYS = timedelta(days=366)
-_PLACE = re.compile(r"\{(\w*)\}")
+_FORMATTER = Formatter()
 
 
 def _whole_duration(value: object) -> object:
@@ -125,11 +126,15 @@ class Rule(_Strict):
     templates: dict[str, dict[Literal["ru", "en"], ApprovedTemplate]] = {}  # by channel and language
     outcome: Outcome
 
+    def template(self, channel: str, language: str) -> ApprovedTemplate | None:
+        """What may go out where free text may not; None: nothing was approved in this language."""
+        return self.templates.get(channel, {}).get("en" if language == "en" else "ru")
+
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         known = WORDS[self.predictor]
         for language in ("ru", "en"):
-            for place in _PLACE.findall(self.text.to(language)):
+            for place in _places(f"text.{language}", self.text.to(language)):
                 if place not in known:
                     raise ValueError(
                         f"text.{language}: «{{{place}}}» is not one of {', '.join(sorted(known))}"
@@ -143,8 +148,22 @@ class Rule(_Strict):
         if self.must_send and self.purpose is not Purpose.SERVICE:
             raise ValueError("must_send: advertising never must go out; purpose has to be service")
         if self.must_send and self.holdout:
-            raise ValueError("holdout: has to be 0 where must_send is set")
+            named = "holdout" if "holdout" in self.model_fields_set else "must_send"
+            raise ValueError(f"{named}: «holdout: 0» has to stand beside «must_send: true»")
         return self
+
+
+def _places(field: str, text: str) -> list[str]:
+    """What stands in the braces of a text; nothing but a word may."""
+    try:
+        parts = list(_FORMATTER.parse(text))
+    except ValueError:
+        raise ValueError(f"{field}: a brace is not closed or not opened; a brace itself is «{{{{»") from None
+    found = []
+    for _, name, spec, conversion in parts:
+        if name is not None:
+            found.append(name + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else ""))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +254,8 @@ def _parse(text: str, shape: type[_Shape]) -> _Shape:
         raise BadRule([Mistake(1, "", "this is not YAML")]) from why
     if not isinstance(written, dict):
         raise BadRule([Mistake(1, "", "fields are expected, such as «name: late_delivery»")])
+    if lines.twice:
+        raise BadRule(lines.twice)
     try:
         return shape.model_validate(written)
     except ValidationError as why:
@@ -255,7 +276,14 @@ class _Lines:
 
     def __init__(self, text: str) -> None:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        self._lines = dict(_walk(root, ())) if root else {}
+        self._lines: dict[tuple[str, ...], int] = {}
+        self.twice: list[Mistake] = []  # YAML itself would take the last one without a word
+        for path, line in _walk(root, ()) if root else ():
+            if path in self._lines:
+                self.twice.append(
+                    Mistake(line, ".".join(path), f"stands in line {self._lines[path]} already")
+                )
+            self._lines.setdefault(path, line)
 
     def mistake(self, where: Sequence[Any], what: str) -> Mistake:
         path = tuple(str(part) for part in where if not str(part).startswith("function-"))

@@ -12,18 +12,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.gateway.conversations import Conversations, conversation_of
 from bot.gateway.outbox import OutboxShelf
 from bot.gateway.policy import Use
-from bot.gateway.tables import Outbox
+from bot.gateway.sending import EXPIRED
+from bot.gateway.tables import LineState, Outbox
 from bot.proactive.book import RuleBook
+from bot.proactive.cases import signal_of
 from bot.proactive.compose import Composed, Reader, compose
-from bot.proactive.deciding import signal_of
 from bot.proactive.facts import facts_of, history_of
-from bot.proactive.policy import Allows, Decision, Way, decide
+from bot.proactive.policy import Allows, Decision, Way, decide, open_until
 from bot.proactive.rules import Limits, Rule
 from bot.proactive.signals.all import predictors
 from bot.proactive.signals.background import background
@@ -51,6 +52,7 @@ log = logs.get("proactive")
 AT_ONCE = 200  # decisions looked up together
 PERSON_OWNS = timedelta(minutes=30)  # then it is looked at again
 QUIET_FOR = timedelta(minutes=5)  # since the customer's last message
+RECENT = timedelta(days=3)  # decisions whose messages may still not be out
 MOVED = timedelta(days=2)  # a date that is computed may move so far and still mean the same
 
 
@@ -110,6 +112,30 @@ class Sender:
         async with self._db.read() as session:
             return await session.scalar(query)
 
+    async def look_again(self) -> int:
+        """Look anew at what was stored and certainly never went out; how many.
+
+        An agent took over before, or the provider was away until quiet hours began.
+        """
+        now, row = self._clock.now(), DecisionRow
+        never = exists().where(
+            Outbox.message_id == row.message_id,
+            or_(
+                Outbox.state == LineState.DROPPED,
+                and_(Outbox.state == LineState.FAILED, Outbox.failure == EXPIRED),
+            ),
+        )
+        async with self._db.write() as session:
+            rules = [rule.name for rule in await self._book.live(session)]
+            back = (
+                update(row)
+                .where(row.rule.in_(rules), row.verdict == Verdict.SEND, row.decided_at > now - RECENT, never)
+                .values(verdict=Verdict.WAIT, why="not_out", until=now, sent_at=None, message_id=None)
+                .returning(row.id)
+                .execution_options(synchronize_session=False)
+            )
+            return len((await session.execute(back)).all())
+
     async def look(self) -> "Look":
         """What the decisions of one round are looked at with."""
         now = self._clock.now()
@@ -159,14 +185,14 @@ class Sender:
         signal = await self._still(session, row, rule, predictor, now)
         if signal is None:
             return self._not_at_all(row, "problem_gone")
-        made, way = await self._decided(session, row, rule, signal, now, profiles=predictor.profiles)
+        made, way, until = await self._decided(session, row, rule, signal, now, profiles=predictor.profiles)
         row.inputs = {**row.inputs, "last_look": {"at": now.isoformat(), **made.inputs}}
         if made.verdict is Verdict.WAIT:
             return self._later(row, made.until or now + PERSON_OWNS, made.why)
         if made.verdict is not Verdict.SEND or way is None:
             row.verdict, row.why, row.until = made.verdict, made.why, None
             return Sent.NOT_AT_ALL
-        return await self._say(session, row, rule, signal, way, now)
+        return await self._say(session, row, rule, signal, way, until, now)
 
     async def _still(
         self, session: AsyncSession, row: DecisionRow, rule: Rule, predictor: Predictor, now: datetime
@@ -194,18 +220,26 @@ class Sender:
         now: datetime,
         *,
         profiles: bool,
-    ) -> tuple[Decision, Way | None]:
+    ) -> tuple[Decision, Way | None, datetime]:
+        """What is decided now, where it may go, and until when it may."""
         known = await history_of(session, [row.customer_id], now, besides=row.id)
         names = frozenset(name for name, _ in self._channels())
         facts = (await facts_of(session, [row.customer_id], now, names, known)).get(row.customer_id)
         if facts is None:
-            return Decision(Verdict.SUPPRESSED, "no_address"), None
+            return Decision(Verdict.SUPPRESSED, "no_address"), None, now
         made = decide(facts, rule, signal, now, self._limits, self._allows, profiles=profiles)
         way = next((way for way in facts.ways if way.channel == made.channel), None)
-        return made, way
+        return made, way, open_until(facts, rule, signal, now, self._limits)
 
     async def _say(
-        self, session: AsyncSession, row: DecisionRow, rule: Rule, signal: Signal, way: Way, now: datetime
+        self,
+        session: AsyncSession,
+        row: DecisionRow,
+        rule: Rule,
+        signal: Signal,
+        way: Way,
+        until: datetime,
+        now: datetime,
     ) -> Sent:
         if await _with_people(session, row.customer_id):
             return self._later(row, now + PERSON_OWNS, "person_owns")
@@ -220,7 +254,7 @@ class Sender:
         customer = await session.get_one(Customer, row.customer_id)
         reader = Reader(customer.given_name, customer.language, customer.time_zone)
         said = compose(rule, signal, reader, identity.channel)
-        message_id = await self._put(session, conversation, identity, rule, signal, said)
+        message_id = await self._put(session, conversation, identity, rule, signal, said, until)
         row.why, row.channel, row.sent_at, row.message_id = "sent", identity.channel, now, message_id
         log.info("proactive message", rule=rule.name, decision=row.id, channel=identity.channel)
         return Sent.SENT
@@ -257,6 +291,7 @@ class Sender:
         rule: Rule,
         signal: Signal,
         said: Composed,
+        until: datetime,
     ) -> str | None:
         use = Use.MARKETING if rule.purpose is Purpose.MARKETING else Use.SERVICE
         await self._outbox.say(
@@ -268,7 +303,7 @@ class Sender:
             priority=PROACTIVE,
             use=use,
             to=identity.id,
-            expires_at=signal.expected_at + rule.expires,
+            expires_at=until,  # a provider that is away must not make it a message of the night
         )
         newest = select(func.max(Outbox.id)).where(Outbox.conversation_id == conversation.id)
         message_id = await session.scalar(

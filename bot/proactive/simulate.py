@@ -7,7 +7,7 @@ see the future. What the tables do not remember (an earlier price, a date that w
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import Any
 
 from sqlalchemy import Table, event, insert, select, text
 
-from bot.proactive.deciding import Case, Counted, World, decide_all, questions
+from bot.proactive.cases import Case
+from bot.proactive.deciding import Counted, World, decide_all, questions
 from bot.proactive.facts import History, facts_of
 from bot.proactive.policy import Allows
 from bot.proactive.rules import Limits, Rule
@@ -93,6 +94,7 @@ class Told:
     subject: str
     reason: str
     channel: str
+    words: Mapping[str, Any]  # for the reason
 
 
 @dataclass(slots=True)
@@ -224,7 +226,7 @@ class _Run:
                 self.result.told.append(
                     Told(
                         until.isoformat(), signal.customer_id, case.rule.name, signal.subject, signal.reason,
-                        channel,
+                        channel, signal.words,
                     )
                 )  # fmt: skip
 

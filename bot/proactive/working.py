@@ -76,6 +76,7 @@ class Rounds:
 
     async def round(self, _job: Job) -> None:
         """Give out a job for every range of customers; then again in a while."""
+        await self._sender.look_again()
         async with self._db.read() as session:
             rules = await self._book.live(session)
         if not rules:

@@ -91,7 +91,7 @@ class AnswerPages:
         def edit(changes: Changes) -> None:
             self._responses.change(changes, response.name, texts)
 
-        about: dict[str, Any] = {"lost": lost_variables(response, texts), "later": True}
+        about: dict[str, Any] = {"lost": lost_variables(response, texts), "later": "answers.later"}
         back = f"/studio/answers/{response.name}"
         return await offer(
             request, self._editing, edit, f"answer {response.name}", tab="answers", back=back, **about

@@ -21,7 +21,7 @@ from bot.studio.places import Places
 from bot.studio.rollout import Keeper
 from bot.studio.rollout_pages import RolloutPages
 from bot.studio.runs import Runs
-from bot.studio.shell import texts
+from bot.studio.shell import explaining, texts
 from bot.studio.watching import Watch
 
 
@@ -31,13 +31,14 @@ def set_up(app: web.Application) -> None:
     settings = gateway.settings
     registry = Registry(settings.models, settings.models_key)
     files = TrainingFiles(settings.project, Places(settings).lock)
+    app.middlewares.append(explaining(files.root))
     runs = Runs(gateway.db, gateway.clock, settings)
     Studio(gateway.db, gateway.clock, runs, registry).add_to(app)
     library = Library(files)
     InboxPages(gateway.db, gateway.clock, files, library).add_to(app)
     IntentPages(gateway.db, gateway.clock, files, library).add_to(app)
     AnswerPages(files).add_to(app)
-    KnowledgePages(files).add_to(app)
+    KnowledgePages(gateway.db, gateway.clock, files).add_to(app)
     uploads = Uploads(settings.var.resolve() / "studio/imports")
     ExchangePages(gateway.clock, files, library, uploads).add_to(app)
     RolloutPages(gateway.db, gateway.clock, registry).add_to(app)

@@ -242,20 +242,16 @@ class TrainingFiles:
         entry["examples"] = LiteralScalarString(f"{entry['examples']}- {line}\n")
         return path
 
-    def new_intent(self, name: str, answers: dict[str, str], title: str = "") -> list[Path]:
-        """Make an intent that is answered with a text: domain, response and rule together.
+    def with_intent(self, changes: Changes, name: str, answers: dict[str, str], title: str = "") -> None:
+        """Make an intent that is answered with a text, as a part of an edit: domain, response and rule.
 
         Args:
             answers: by language, both of them.
             title: of the rule, in words; the name when empty.
 
         Raises:
-            Refused, ChangedMeanwhile
+            Refused
         """
-        return self.editor.save(lambda changes: self.with_intent(changes, name, answers, title))
-
-    def with_intent(self, changes: Changes, name: str, answers: dict[str, str], title: str = "") -> None:
-        """Make an intent as a part of an edit. Raises: Refused."""
         answers = {language: " ".join(text.split()) for language, text in answers.items()}
         if not NAME.fullmatch(name):
             raise Refused("bad_name")

@@ -21,6 +21,7 @@ MARKED = 0.1  # of its messages: less is the price of a slightly other threshold
 COLLAPSE = 0.5  # of its recall: an intent that loses more is broken, however few rows it has
 CALIBRATION_LOSS = 0.03  # of the expected calibration error
 BINS = 10
+CONFUSED = 14  # intents in the picture of confusions
 EXAMPLES = 200  # changed messages that are kept
 FIGURES = (
     "overall",
@@ -123,6 +124,18 @@ def add_conversations(facts: dict[str, Any], told: dict[str, Any]) -> None:
     if told["lost"]:
         facts["outcome"] = Outcome.WORSE.value
         facts["reasons"].append("conversations")
+
+
+def most_confused(facts: dict[str, Any]) -> tuple[list[str], dict[tuple[str, str], int]]:
+    """The intents of a comparison that the new model confuses most, and messages by (meant, taken for)."""
+    counts = {(one["truth"], one["taken"]): one["count"] for one in facts["confusions"]}
+    errors: dict[str, int] = defaultdict(int)
+    for pair, count in counts.items():
+        for name in pair:
+            errors[name] += count
+    names = sorted(errors, key=lambda name: (-errors[name], name))[:CONFUSED]
+    right = {one["intent"]: round((one["new"] or 0) * one["rows"]) for one in facts["intents"]}
+    return names, counts | {(name, name): right.get(name, 0) for name in names}
 
 
 def summary(answers: Answers, size: int) -> dict[str, Any]:

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from bot.studio.files import OUT_OF_SCOPE, ChangedMeanwhile, Refused, TrainingFiles, key
+from bot.studio.changes import Changes
+from bot.studio.editing import Editing
+from bot.studio.files import LANGUAGES, OUT_OF_SCOPE, ChangedMeanwhile, Refused, TrainingFiles, key
 from bot.studio.inbox import RANKED, Group, Inbox, Unknown
 from bot.studio.library import Library, Snapshot
 from bot.studio.nearest import Near
-from bot.studio.shell import studio_page, titles
+from bot.studio.saving import note
+from bot.studio.shell import name_of, people, studio_page
 from bot.studio.tables import Verdict
 from bot.web.staff.guard import LOG_IN, needs
 from bot.web.staff.roles import Right
@@ -37,6 +40,7 @@ class InboxPages:
     def __init__(self, db: Database, clock: Clock, files: TrainingFiles, library: Library) -> None:
         self._db = db
         self._files = files
+        self._editing = Editing(files.editor)
         self._library = library
         self._inbox = Inbox(clock)
 
@@ -74,7 +78,7 @@ class InboxPages:
         name = str(form.get("name", "")).strip()
         answers = {language: str(form.get(language, "")) for language in ("ru", "en")}
         try:
-            await asyncio.to_thread(self._files.new_intent, name, answers)
+            await self._made(request, name, answers)
         except Refused as why:
             problem: str | None = why.key
         except ChangedMeanwhile:
@@ -82,6 +86,16 @@ class InboxPages:
         else:
             problem = await self._decided(request, Verdict.INTENT, name)
         return await self._page("studio/groups.html", request, problem=problem)
+
+    async def _made(self, request: web.Request, name: str, answers: dict[str, str]) -> None:
+        """Make an intent in the files. Raises: Refused, ChangedMeanwhile."""
+
+        def edit(changes: Changes) -> None:
+            self._files.with_intent(changes, name, answers)
+
+        words = f"new intent {name}"
+        saved = await asyncio.to_thread(self._editing.save, edit, words, request[LOG_IN].staff)
+        await note(request, words, saved)
 
     @needs(Right.TRAIN)
     async def undo(self, request: web.Request) -> web.Response:
@@ -113,6 +127,7 @@ class InboxPages:
                 "waiting": await self._inbox.waiting(session),
                 "drawn": await self._inbox.waiting(session, measuring=True),
                 "decisions": await self._inbox.decisions(session),
+                "people": await people(session),
             }
         cards, known = await asyncio.to_thread(self._cards, groups)
         values |= {
@@ -160,11 +175,7 @@ def meaning(said: str, known: list[str]) -> list[str]:
     names = {
         intent: [
             intent,
-            *(
-                title.lower()
-                for language in ("ru", "en")
-                if (title := titles.find(f"ask.{intent}", language))
-            ),
+            *(name.lower() for language in LANGUAGES if (name := name_of(intent, language))),
         ]
         for intent in known
     }

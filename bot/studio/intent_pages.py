@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from bot.studio.ailments import Ailment, ailments, held_out_texts
 from bot.studio.changes import ChangedMeanwhile, Changes, Refused
+from bot.studio.deeds import told
 from bot.studio.editing import Editing
 from bot.studio.files import LANGUAGES, OUT_OF_SCOPE, Example, TrainingFiles, Written, key
 from bot.studio.inbox_pages import meaning
@@ -17,7 +18,7 @@ from bot.studio.library import Library, Snapshot
 from bot.studio.nearest import Near
 from bot.studio.overview import overview
 from bot.studio.pictures import sparkline
-from bot.studio.saving import offer
+from bot.studio.saving import note, offer
 from bot.studio.shell import studio_page
 from bot.studio.tables import Run
 from bot.studio.traffic import traffic
@@ -204,7 +205,7 @@ class IntentPages:
 
     async def _history(self, request: web.Request, problem: str | None = None) -> web.Response:
         commits = await asyncio.to_thread(history, self._files.root, 50)
-        values = {"commits": commits, "problem": problem} | _saved(request)
+        values = {"commits": commits, "told": told, "problem": problem} | _saved(request)
         return studio_page("studio/history.html", request, "history", values, 409 if problem else 200)
 
     @needs(Right.TRAIN)
@@ -216,6 +217,7 @@ class IntentPages:
             return await self._history(request, why.key)
         except ChangedMeanwhile:
             return await self._history(request, "undo_changed")
+        await note(request, f"undo {commit[:8]}", saved)
         raise web.HTTPSeeOther(f"/studio/history?saved={saved.commit or 'files'}")
 
     # --- what they share ------------------------------------------------------------------------------------

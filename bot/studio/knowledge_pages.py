@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.desk.canned import VARIABLES, Answer
+from bot.desk.canned import VARIABLES, Answer, Canned
 from bot.studio import canned_files, names
 from bot.studio.articles import Articles, Draft, draft_of
 from bot.studio.changes import Changes
@@ -14,8 +14,10 @@ from bot.studio.editing import Editing
 from bot.studio.files import LANGUAGES, TrainingFiles
 from bot.studio.saving import offer
 from bot.studio.shell import studio_page
-from bot.web.staff.guard import needs
+from bot.web.staff.guard import LOG_IN, needs
 from bot.web.staff.roles import Right
+from core.clock import Clock
+from core.db import Database
 from crm_bridge.knowledge import Knowledge
 
 EMPTY = Draft("", (), (), (), guide=False, text="")
@@ -24,7 +26,9 @@ EMPTY = Draft("", (), (), (), guide=False, text="")
 class KnowledgePages:
     """Routes under `/studio/knowledge`."""
 
-    def __init__(self, files: TrainingFiles) -> None:
+    def __init__(self, db: Database, clock: Clock, files: TrainingFiles) -> None:
+        self._db = db
+        self._canned = Canned(clock, files.root / canned_files.FOLDER)
         self._root = files.root
         self._articles = Articles(files.root)
         self._editing = Editing(files.editor)
@@ -94,7 +98,9 @@ class KnowledgePages:
 
     @needs(Right.TRAIN)
     async def canned(self, request: web.Request) -> web.Response:
-        answers = await asyncio.to_thread(canned_files.read, self._root)
+        async with self._db.read() as session:
+            answers = await self._canned.all(session)
+        answers.sort(key=lambda one: one.language != request[LOG_IN].staff.language)
         return self._page("canned", request, {"answers": answers, "variables": VARIABLES})
 
     @needs(Right.TRAIN)
@@ -104,15 +110,34 @@ class KnowledgePages:
             str(form.get(name, "")).strip() for name in ("shortcut", "language", "title", "text")
         )
         answer = Answer(shortcut, language, title, text.replace("\r\n", "\n"))
+        removed = bool(form.get("remove"))
 
         def edit(changes: Changes) -> None:
-            if form.get("remove"):
+            if removed:
                 canned_files.drop(changes, answer.language, answer.shortcut)
             else:
                 canned_files.put(changes, answer)
 
-        words = f"ready answer {answer.shortcut}"
-        return await self._offer(request, edit, words, back="/studio/knowledge/canned")
+        back = "/studio/knowledge/canned"
+        if await asyncio.to_thread(self._file_says, answer, removed) and await self._counts(answer):
+            raise web.HTTPSeeOther(f"{back}?saved=files")
+        try:
+            return await self._offer(request, edit, f"ready answer {answer.shortcut}", back=back)
+        except web.HTTPSeeOther:
+            await self._counts(answer)
+            raise
+
+    def _file_says(self, answer: Answer, removed: bool) -> bool:
+        """Whether the file is as it is to be already."""
+        found = canned_files.read(self._root)
+        if removed:
+            return all((one.shortcut, one.language) != (answer.shortcut, answer.language) for one in found)
+        return answer in found
+
+    async def _counts(self, answer: Answer) -> bool:
+        """The newer word counts: what agents changed at the desk goes; whether there was anything."""
+        async with self._db.write() as session:
+            return await self._canned.forget(session, answer.shortcut, answer.language)
 
     # --- names ----------------------------------------------------------------------------------------------
 
@@ -132,7 +157,7 @@ class KnowledgePages:
             names.change(changes, given)
 
         return await self._offer(
-            request, edit, "names of goods and places", back="/studio/knowledge/names", later=True
+            request, edit, "names of goods and places", back="/studio/knowledge/names", later="names.later"
         )
 
     # --- what they share ------------------------------------------------------------------------------------

@@ -7,12 +7,12 @@ from sqlalchemy import select
 
 from bot.registry import Registry, TamperedModel, UnknownModel, engine_version
 from bot.studio import pictures
-from bot.studio.gate import FIGURES
+from bot.studio.gate import FIGURES, most_confused
 from bot.studio.progress import ProgressPages
 from bot.studio.rollout import NeedsReason, Rollout
 from bot.studio.rollout_pages import rollout_now
 from bot.studio.runs import Busy, Runs
-from bot.studio.shell import studio_page
+from bot.studio.shell import people, studio_page
 from bot.studio.tables import Promotion, Run
 from bot.web.staff.guard import LOG_IN, needs
 from bot.web.staff.roles import Right
@@ -102,6 +102,8 @@ class Studio:
             "stands": run.model in known,
             "histogram": pictures.histogram,
             "curve": pictures.curve,
+            "matrix": pictures.matrix,
+            "confused": most_confused(run.comparison) if run.comparison else None,
         }
         return studio_page("studio/run.html", request, "training", values, status)
 
@@ -117,6 +119,7 @@ class Studio:
             runs = await session.execute(select(Run.model, Run.id).where(Run.model.is_not(None)))
             values: dict[str, Any] = {
                 "promotions": list(promotions),
+                "people": await people(session),
                 "run_of": {row[0]: row[1] for row in runs},
                 **await rollout_now(session),
             }

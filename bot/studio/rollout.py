@@ -60,9 +60,13 @@ class Rollout:
         """
         if not 1 <= share <= LARGEST_SHARE:
             raise ValueError(share)
-        if not await self._passed(session, file) and len(reason.strip()) < SHORTEST_REASON:
+        reason, allowed = reason.strip(), await self._passed(session, file)
+        if not allowed and len(reason) < SHORTEST_REASON:
             raise NeedsReason(file)
-        return await self._try(session, file, TrialStage.CANARY, share, staff)
+        trial = await self._try(session, file, TrialStage.CANARY, share, staff)
+        if not allowed:
+            await self._noted(session, staff, "gate overridden", file, reason=reason)
+        return trial
 
     async def promote(
         self, session: AsyncSession, file: str, staff: Staff | None, reason: str = ""
@@ -188,12 +192,13 @@ class Rollout:
         file: str,
         *,
         actor: str = "cli",
-        **details: bool,
+        **details: bool | str,
     ) -> None:
         await self._audit.record(session, staff.actor if staff else actor, deed, f"model:{file}", **details)
 
     async def _passed(self, session: AsyncSession, file: str) -> bool:
-        """Whether the gate lets it through, compared with what is live now."""
+        """Whether the gate lets it through, compared with what is live now. Raises: UnknownModel."""
+        self._registry.find(file)
         live = self._registry.live_model()
         if live is None or live.engine != engine_version():
             return True

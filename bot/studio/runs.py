@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sqlalchemy import select
@@ -17,6 +19,8 @@ from core.audit import Audit
 from core.clock import Clock
 from core.db import Database
 from core.settings import ROOT, Settings
+
+TRAINS = re.compile(rb"bot\.engine\.(?:cli|nlu)")  # in the command line of what an engine room starts
 
 
 class Busy(Exception):
@@ -85,8 +89,8 @@ class Runs:
             if run is None or run.state is not RunState.RUNNING:
                 return
             run.state, run.ended_at = RunState.CANCELLED, self._clock.now()
-            if run.pid and run.pid != os.getpid() and _is_trainer(run.pid):
-                os.killpg(run.pid, signal.SIGKILL)
+            if run.pid:
+                _end(run.pid)
             self._tidy(run)
             await self._audit.record(
                 session, staff.actor if staff else "cli", "training cancelled", f"run:{run_id}"
@@ -128,10 +132,42 @@ def _is_trainer(pid: int) -> bool:
     return b"bot.studio.trainer" in said or b"studio" in said.split(b"\0")
 
 
+def _end(trainer: int) -> None:
+    """End a trainer and what it started; our own process, on the command line, ends by itself."""
+    started = _started_by(trainer)
+    if trainer != os.getpid() and _is_trainer(trainer):
+        os.kill(trainer, signal.SIGKILL)
+    _kill(started | _started_by(trainer))
+
+
 def _end_orphans(trainer: int) -> None:
-    """A trainer that was killed leaves the engine that it had started; it is in the trainer's group."""
+    """A trainer that was killed leaves the engine that it had started."""
+    _kill(_started_by(trainer))
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _started_by(trainer: int) -> set[int]:
+    """The engines that work for a trainer: descended from it, or left behind in its group."""
+    found: set[int] = set()
+    related = {trainer}
+    seen = sorted(_processes())  # a child has a larger number than its parent, until numbers begin anew
+    for pid, parent, group in seen + seen:
+        if parent in related or group == trainer:
+            related.add(pid)
+            with contextlib.suppress(OSError):
+                if TRAINS.search(Path(f"/proc/{pid}/cmdline").read_bytes()):
+                    found.add(pid)
+    return found
+
+
+def _processes() -> Iterator[tuple[int, int, int]]:
+    """Number, parent and group of every process."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, IndexError):
-            group = int(stat.read_text().rpartition(")")[2].split()[2])
-            if group == trainer and b"bot.engine" in (stat.parent / "cmdline").read_bytes():
-                os.kill(int(stat.parent.name), signal.SIGKILL)
+            parent, group = stat.read_text().rpartition(")")[2].split()[1:3]
+            yield int(stat.parent.name), int(parent), int(group)

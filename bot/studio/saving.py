@@ -6,10 +6,12 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from bot.gateway.app import GATEWAY
 from bot.studio.changes import ChangedMeanwhile, Refused
-from bot.studio.editing import Edit, Editing
+from bot.studio.editing import Edit, Editing, Saved
 from bot.studio.shell import studio_page
 from bot.web.staff.guard import FORM_FIELD, LOG_IN
+from core.audit import Audit
 
 VERSION = "version"  # the field that says to which preview somebody agrees
 LINES = 400  # of a diff on the page
@@ -33,6 +35,7 @@ async def offer(
         if agreed:
             staff = request[LOG_IN].staff
             saved = await asyncio.to_thread(editing.save, edit, words, staff, agreed)
+            await note(request, words, saved)
             raise web.HTTPSeeOther(f"{back}?{urlencode({'saved': saved.commit or 'files'})}")
     except ChangedMeanwhile:
         problem = "changed_meanwhile"
@@ -55,3 +58,13 @@ async def offer(
         "action": request.path,
     }
     return studio_page("studio/preview.html", request, tab, values | about, 409 if problem else 200)
+
+
+async def note(request: web.Request, words: str, saved: Saved) -> None:
+    """Keep who changed which files, where there is no repository too."""
+    staff, gateway = request[LOG_IN].staff, request.app[GATEWAY]
+    files = [path.relative_to(gateway.settings.project).as_posix() for path in saved.files]
+    async with gateway.db.write() as session:
+        await Audit(gateway.clock).record(
+            session, staff.actor, "data changed", f"commit:{saved.commit or '-'}", words=words, files=files
+        )

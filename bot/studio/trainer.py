@@ -23,6 +23,7 @@ from bot.studio.files import ChangedMeanwhile, TrainingFiles
 from bot.studio.places import Places
 from bot.studio.played import Step, played, steps_of, write_rows
 from bot.studio.tables import Run, RunState
+from bot.studio.unreadable import UNREADABLE, refusal
 from bot.studio.writing import Writer
 from bot.web.staff.tables import StaffAccount
 from core import logs
@@ -58,15 +59,21 @@ class Trainer:
         """Do it all; False when there is no new model. What went wrong stands in the run's log."""
         try:
             model, facts = await self._work()
+        except UNREADABLE:
+            places = (await asyncio.to_thread(refusal, self._project)).places
+            return await self._failed(f"cannot be read: {', '.join(places)}")
         except (DataRefused, TrainingFailed, ChangedMeanwhile) as why:
-            await self._say(f"{type(why).__name__}: {why}")
-            await self._set(state=RunState.FAILED, ended_at=self._clock.now())
-            return False
+            return await self._failed(f"{type(why).__name__}: {why}")
         await self._set(
             state=RunState.DONE, stage="done", share=1.0, model=model.file, comparison=facts,
             ended_at=self._clock.now(),
         )  # fmt: skip
         return True
+
+    async def _failed(self, why: str) -> bool:
+        await self._say(why)
+        await self._set(state=RunState.FAILED, ended_at=self._clock.now())
+        return False
 
     async def _work(self) -> tuple[Model, dict[str, Any] | None]:
         began = time.monotonic()

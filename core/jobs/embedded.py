@@ -138,6 +138,10 @@ class EmbeddedQueue:
             return False
         return True
 
+    async def busy(self, session: AsyncSession, partitions: Collection[str]) -> set[str]:
+        asked = {"partitions": list(partitions)}
+        return set(await session.scalars(_BUSY[self._db.is_sqlite], asked))
+
     def ear(self, kinds: Collection[str]) -> asyncio.Event:
         ear = asyncio.Event()
         self._ears.append((frozenset(kinds), ear))
@@ -345,6 +349,12 @@ _WAITS = {
     sqlite: select(JOB.c.kind)
     .distinct()
     .where(one_of(JOB.c.partition_key, "partitions", sqlite=sqlite), JOB.c.state == READY)
+    for sqlite in (True, False)
+}
+_BUSY = {
+    sqlite: select(JOB.c.partition_key)
+    .distinct()
+    .where(one_of(JOB.c.partition_key, "partitions", sqlite=sqlite), JOB.c.state.not_in([LATER, PARKED]))
     for sqlite in (True, False)
 }
 

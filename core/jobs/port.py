@@ -78,6 +78,10 @@ class JobQueue(Protocol):
         """Add a job. False when an unfinished job with this `dedupe_key` is there already."""
         ...
 
+    async def busy(self, session: AsyncSession, partitions: Collection[str]) -> set[str]:
+        """In which of these partitions a job runs, or one waits that would hold up the next."""
+        ...
+
 
 @dataclass(frozen=True)
 class RetryPolicy:

@@ -1,6 +1,7 @@
 """Runs jobs: claims, calls the handler, retries, parks."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Coroutine, Mapping
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ log = logs.get("worker")
 Result = TypeVar("Result")
 
 POLL = timedelta(seconds=1)  # for work that another process added
-GATHER = timedelta(milliseconds=4)  # of real time: with every slot taken, others end soon after the first
+GATHER = timedelta(milliseconds=20)  # of real time: with every slot taken, others end soon after the first
 KEEP_LEASES = timedelta(seconds=10)
 LET_END = timedelta(seconds=5)  # of real time, for jobs under way when the process is told to stop
 POISON = 5  # claims in a row that ended neither well nor badly: the process dies on this job
@@ -45,6 +46,7 @@ class Worker:
         self._gate = gate
         self._running: set[asyncio.Task[None]] = set()
         self._was_full = False
+        self._half_free = asyncio.Event()
         self._ear = queue.ear(self._handlers)
 
     async def run(self) -> None:
@@ -84,7 +86,8 @@ class Worker:
     async def _round(self) -> None:
         if self._was_full:  # one claim for all who end about now, instead of one for each
             self._was_full = False
-            await asyncio.sleep(GATHER.total_seconds())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._half_free.wait(), GATHER.total_seconds())
         self._ear.clear()
         if self._gate and not self._gate.room():
             await self._clock.sleep_until(self._gate.opens_at())
@@ -109,8 +112,11 @@ class Worker:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if len(self._running) == self._slots:
             self._was_full = True
+            self._half_free.clear()
             self._ear.set()  # there was no room for what waits
         self._running.discard(task)
+        if 2 * len(self._running) <= self._slots:
+            self._half_free.set()
 
     async def _rest(self, until: datetime) -> None:
         """Return when work has arrived, at the latest at `until`."""

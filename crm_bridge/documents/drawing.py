@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from babel.dates import format_date
-from babel.numbers import format_currency, get_currency_precision
 from reportlab.lib import colors  # type: ignore[import-untyped]
 from reportlab.lib.pagesizes import A4  # type: ignore[import-untyped]
 from reportlab.lib.styles import ParagraphStyle  # type: ignore[import-untyped]
@@ -22,6 +20,7 @@ from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle  # type: ignore[import-untyped]
 
 from core.texts import Texts
+from crm_bridge.amounts import LOCALES, worded
 from crm_bridge.documents.paper import Paid, Paper
 from crm_bridge.models import DocumentKind
 from crm_bridge.money import Money
@@ -31,7 +30,6 @@ INK, GREY, LINE = colors.HexColor("#1d2433"), colors.HexColor("#5b6478"), colors
 MARGIN, FRAME_PADDING = 20 * mm, 6  # reportlab's frames keep 6 points off their edges
 COLUMNS = (10 * mm, 82 * mm, 18 * mm, 30 * mm, 30 * mm)  # as wide as the page between its margins
 LABELS = (42 * mm, 128 * mm)
-_LOCALES = {"ru": "ru_RU", "en": "en_GB"}
 _texts = Texts(Path(__file__).with_name("texts.yml"))
 
 
@@ -154,12 +152,11 @@ class Page:
         return format_date(self._paper.local(moment).date(), pattern, locale=self._locale)
 
     def _money(self, amount: Money) -> str:
-        value = Decimal(amount.minor).scaleb(-get_currency_precision(amount.currency))
-        return str(format_currency(value, amount.currency, locale=self._locale)).replace("\u202f", "\u00a0")
+        return worded(amount, self._paper.language, with_cents=True)
 
     @property
     def _locale(self) -> str:
-        return _LOCALES[self._paper.language]
+        return LOCALES[self._paper.language]
 
 
 _TABLE = TableStyle(

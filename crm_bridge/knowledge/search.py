@@ -15,7 +15,7 @@ from typing import Self
 
 from rapidfuzz import fuzz, process
 
-from crm_bridge.knowledge.articles import Article, Guide, load
+from crm_bridge.knowledge.articles import LANGUAGES, Article, Guide, load
 from crm_bridge.knowledge.stemming import stems
 
 SURE = 0.51  # share of the weight of a question that is covered; chosen on tests/…/questions.csv
@@ -114,9 +114,8 @@ class Knowledge:
     """The articles of all languages."""
 
     def __init__(self, articles: Sequence[Article]) -> None:
-        languages = {one.language for one in articles}
         self._indexes = {
-            language: Index([one for one in articles if one.language == language]) for language in languages
+            language: Index([one for one in articles if one.language == language]) for language in LANGUAGES
         }
         self._articles = {(one.language, one.slug): one for one in articles}
 

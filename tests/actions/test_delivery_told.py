@@ -64,6 +64,27 @@ async def test_a_city_where_we_do_not_deliver(chats: Open) -> None:
     assert "в Тверь" in await chat.says("ну тогда Тверь", "out_of_scope")
 
 
+async def test_a_town_of_no_list_written_small(chats: Open) -> None:
+    chat = await chats()
+    heard = await chat.says("сколько стоит доставка в урюпинск", "delivery_options")
+    assert "О доставке в Урюпинск у меня сведений нет" in heard
+    assert "/human_agent" in chat.said[-1].buttons.values()
+    assert "О доставке в Саров" in await chat.says("а в саров?", "chitchat")
+    assert "О доставке в город Кукуево" in await chat.says("кукуево", "out_of_scope")
+    assert "не поняла" in await chat.says("не знаю", "out_of_scope")
+    assert "в Тверь" in await chat.says("тогда в тверь", "out_of_scope", city="Тверь")
+    english = await chats(language="en")
+    heard = await english.says("delivery to springfield", "delivery_options")
+    assert "nothing about delivery to Springfield" in heard
+
+
+async def test_where_it_goes_is_no_town_when_it_is_a_door_or_a_day(chats: Open) -> None:
+    for words in ("доставка до двери есть?", "доставите в другой город?", "вы доставляете в регионы"):
+        assert "В какой город везти?" in await (await chats()).says(words, "delivery_options")
+    english = await chats(language="en")
+    assert "Which city" in await english.says("do you deliver to Scotland", "delivery_options")
+
+
 async def test_questions_beyond_price_and_time_have_answers(chats: Open) -> None:
     chat = await chats()
     assert "в Беларусь и Казахстан пока нет" in await chat.says("в Казахстан везёте?", "delivery_options")

@@ -63,6 +63,17 @@ async def test_several_open_orders_are_a_choice(chats: Open) -> None:
     ]
 
 
+async def test_of_many_open_orders_five_are_offered(chats: Open, shop: Database) -> None:
+    async with shop.write() as session:
+        [dmitrys] = await session.scalars(select(Order.customer_id).where(Order.number == "1006"))
+        others = ["1001", "1002", "1003", "1004"]
+        await session.execute(update(Order).where(Order.number.in_(others)).values(customer_id=dmitrys))
+    dmitry = await chats("demo-1006")
+    [reply] = await dmitry.ask(TRACK, "где мой заказ")
+    assert reply.text == "О каком заказе речь?"
+    assert len([one for one in reply.buttons.values() if one.startswith("/answer")]) == 5
+
+
 async def test_a_late_order_is_the_only_late_one(chats: Open) -> None:
     dmitry = await chats("demo-1006", "en")
     assert "We are sorry: order 1007 is late" in await dmitry.says("my order is late", "delivery_delay")

@@ -244,6 +244,19 @@ async def test_promo_codes_say_what_they_give_or_why_they_fail(
     assert "действует: бесплатная доставка" in await stranger.says("dostavka", "out_of_scope")
 
 
+async def test_a_promo_code_after_a_stumble(chats: Open) -> None:
+    stranger = await chats()
+    await stranger.says("не работает промокод", "promo_code")
+    assert "скидка 10 %" in await stranger.says("ой, WELCOME10", "chitchat")
+    assert "FREE100" in await stranger.says("ой, то есть FREE100", "out_of_scope")
+    assert "скидка 10 %" in await (await chats()).says("Ой, welcome10!", "chitchat")
+    english = await chats(language="en")
+    await english.says("my promo code doesn't work", "promo_code")
+    assert "10% off" in await english.says("oops, WELCOME10", "deny")
+    said = await (await chats()).says("ой, AB12CD", "chitchat")  # nobody spoke of codes
+    assert "AB12CD" not in said
+
+
 async def test_promo_codes_look_at_what_a_known_customer_bought(chats: Open, shop: Database) -> None:
     async with shop.write() as session:
         await session.execute(update(Order).where(Order.number == "1009").values(promo_code="осень-15"))

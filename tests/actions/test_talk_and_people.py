@@ -94,6 +94,13 @@ async def test_yes_does_what_was_offered_and_otherwise_asks(chats: Open) -> None
     assert reply.custom == {"handoff": {"reason": "requested"}}
 
 
+async def test_a_yes_to_what_a_form_offered_that_is_over(chats: Open) -> None:
+    stranger = await chats()
+    stranger.slots["offer"] = "resend_code"
+    assert await stranger.says("да", "affirm") == "Хорошо. Подскажите, пожалуйста, с чем помочь?"
+    assert stranger.slots["offer"] in (None, "nothing")
+
+
 async def test_a_complaint_is_apologised_for_and_handed_over(chats: Open) -> None:
     chat = await chats()
     [reply] = await chat.run("action_complaint", "ужасно", "complaint")

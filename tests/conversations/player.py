@@ -18,6 +18,11 @@ from tests.product.customer import Customer
 
 FAILED = {"ru": "неполадка на нашей стороне", "en": "problem is on our side"}
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(16)
+DEEDS = (  # tables of what is done for customers; the rest is talk and transport
+    "appointment", "asset", "consent_record", "contact_frequency", "customer", "document", "loyalty_account",
+    "loyalty_entry", "order_item", "orders", "payment", "payment_method", "rating", "refund",
+    "returned_item", "review", "shipment", "slot", "subscription", "ticket", "ticket_file", "watch",
+)  # fmt: skip
 LEFT_OPEN = re.compile(r"[{}]|\bNone\b|\butter_|\bnan\b")
 RUSSIAN, ENGLISH = re.compile("[а-яё]", re.IGNORECASE), re.compile("[a-z]", re.IGNORECASE)
 
@@ -34,6 +39,7 @@ class Player:
     world: World
     story: Story
     transcript: list[str] = field(default_factory=list)  # what was said, for whoever looks at a failure
+    stood: dict[str, list[Any]] = field(default_factory=dict)  # the tables of deeds before the conversation
 
     async def play(self) -> None:
         """Say all of it.
@@ -43,6 +49,7 @@ class Player:
         """
         setting = self.story.metadata
         self.world.clock.advance(setting.pause)
+        self.stood = await self._deeds()
         customer = await self._arrive()
         language: str = setting.language
         for number, turn in enumerate(self.story.turns(), start=1):
@@ -67,8 +74,10 @@ class Player:
         if event.database:
             self.world.is_down = event.database == "down"
         if event.sql:
+            await self._nothing_done()
             async with self.world.db.write() as session:
                 await session.execute(text(event.sql))
+            self.stood = await self._deeds()
 
     async def _turn(self, customer: Customer, turn: Turn, language: str) -> None:
         was_ours = await self._owner(customer) is Owner.BOT
@@ -80,6 +89,8 @@ class Player:
             self._check(not heard, "people own the conversation, and she spoke")
             return
         self._check(bool(heard), "she said nothing")
+        titles = [button["title"] for button in customer.buttons]
+        self._check(len(set(titles)) == len(titles), f"a button stands there twice: {titles}")
         self._check(not LEFT_OPEN.search(heard), "a placeholder is left")
         self._check(_language_of(heard) == language, f"that is not {language}")
         failed = any(words in heard for words in FAILED.values())
@@ -143,6 +154,7 @@ class Player:
         setting = self.story.metadata
         owner = await self._owner(customer)
         self._check(owner.value == setting.owner, f"the conversation is with {owner.value}")
+        await self._nothing_done()
         async with self.world.db.read() as session:
             identity = select(Conversation.identity_id).where(Conversation.id == customer.conversation_id)
             me = await session.scalar(
@@ -156,6 +168,19 @@ class Player:
                 if not isinstance(expected, list):
                     found = found[0][0] if found else None
                 self._check(found == expected, f"{query}\n  gives {found!r}, not {expected!r}")
+
+    async def _nothing_done(self) -> None:
+        """A story that does not say what stands in the database afterwards leaves it as it was."""
+        if self.story.metadata.afterwards:
+            return
+        now = await self._deeds()
+        touched = [table for table in DEEDS if now[table] != self.stood[table]]
+        self._check(not touched, f"it changed {', '.join(touched)}, and the story does not say so")
+
+    async def _deeds(self) -> dict[str, list[Any]]:
+        async with self.world.db.read() as session:
+            rows = {table: (await session.execute(text(f"SELECT * FROM {table}"))).all() for table in DEEDS}
+        return {table: sorted(map(str, found)) for table, found in rows.items()}
 
     def _check(self, holds: bool, complaint: str) -> None:
         if not holds:

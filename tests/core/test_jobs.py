@@ -104,6 +104,28 @@ async def test_who_asked_for_later_holds_up_the_next_one_only_if_it_keeps_its_pl
     assert await claimed(queue) == [2]
 
 
+async def test_it_says_where_something_waits_that_may_not_be_overtaken(
+    queue: EmbeddedQueue, db: Database, clock: ManualClock
+) -> None:
+    await queue.enqueue("say", {"n": 1}, partition_key="ready")
+    await queue.enqueue("say", {"n": 2}, partition_key="tomorrow", due_at=clock.now() + timedelta(days=1))
+    partitions = ["ready", "tomorrow", "nothing"]
+
+    async def busy() -> set[str]:
+        async with db.write() as session:
+            return await queue.busy(session, partitions)
+
+    assert await busy() == {"ready"}
+    [job] = await queue.claim("w", ["say"], 10)
+    assert await busy() == {"ready"}, "it is being worked on"
+    await queue.put_back(job, "w", clock.now() + SECOND, "again", failed=True)
+    assert await busy() == {"ready"}, "it is being retried"
+    clock.advance(SECOND)
+    [job] = await queue.claim("w", ["say"], 10)
+    await queue.park(job, "w", "nobody can do it")
+    assert await busy() == set()
+
+
 async def test_a_broadcast_being_retried_does_not_hold_up_a_reply(
     queue: EmbeddedQueue, clock: ManualClock
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
 from bot.gateway.outbox import Button, Line
-from crm_bridge.models import Author, Ticket, TicketKind, TicketState
+from crm_bridge.models import Author, ContactKind, ContactPoint, Ticket, TicketKind, TicketState
 from tests.desk.conftest import PASSWORD, Console
 from tests.web.conftest import accessible
 
@@ -180,6 +180,78 @@ async def test_what_is_typed_while_an_answer_is_on_its_way_stays(console: Consol
     await page.reload()
     await expect(answer).to_have_value("И ещё одно")
     assert await console.lines(chat, Author.AGENT) == ["Добрый день!"]
+
+
+LISTENING = """
+  window.called = [];
+  window.beeps = 0;
+  window.Notification = class extends EventTarget {
+    static permission = "default";
+    static async requestPermission() { return (Notification.permission = "granted"); }
+    constructor(title, options) {
+      super();
+      window.called.push(`${title} | ${options.body}`);
+      document.documentElement.dataset.called = window.called.length;
+    }
+  };
+  const start = OscillatorNode.prototype.start;
+  OscillatorNode.prototype.start = function (...when) { window.beeps += 1; return start.apply(this, when); };
+"""
+
+
+async def test_who_is_called_hears_and_sees_it_and_can_silence_both(console: Console, page: Page) -> None:
+    chat = await console.waiting("Мария")
+    async with console.db.write() as session:
+        await console.gateway.ownership.take(session, chat, 1, 1)
+        await console.gateway.handoffs.answered(session, chat, 1)
+    await page.add_init_script(LISTENING)
+    await log_in(page, console)
+    sound, desktop = page.locator("#sound"), page.locator("#desktop")
+    for switch in (sound, desktop):
+        await expect(switch).to_have_attribute("aria-pressed", "false")
+        await switch.click()
+        await expect(switch).to_have_attribute("aria-pressed", "true")
+    # What comes in the first second after loading calls nobody: the page shows it anyway.
+    await page.evaluate("new Promise((done) => setTimeout(done, 1100))")
+    await console.says(chat, "вы ещё здесь?")
+    await expect(page.locator("html")).to_have_attribute("data-called", "1")
+    assert await page.evaluate("[window.called, window.beeps]") == [
+        ["Новое сообщение: Мария Иванова | вы ещё здесь?"],
+        2,  # the first was to show what it sounds like
+    ]
+    for switch in (sound, desktop):
+        await switch.click()
+        await expect(switch).to_have_attribute("aria-pressed", "false")
+    console.clock.advance(timedelta(seconds=5))
+    await console.says(chat, "алло!")
+    await expect(page.locator("[data-count=mine]")).to_have_text("1")
+    await page.goto(f"{console.url}/desk?view=mine")
+    await expect(page.locator(ROWS)).to_contain_text("алло!")
+    console.clock.advance(timedelta(seconds=5))
+    await console.says(chat, "ну что?")
+    await expect(page.locator(ROWS)).to_contain_text("ну что?")
+    assert await page.evaluate("[window.called.length, window.beeps]") == [0, 0], "of this page: silence"
+
+
+async def test_contacts_are_not_broken_in_the_middle(console: Console, page: Page) -> None:
+    chat = await console.waiting("Мария")
+    async with console.db.write() as session:
+        for kind, value in (
+            (ContactKind.PHONE, "+79160001001"),
+            (ContactKind.EMAIL, "maria.sokolova@example.com"),
+        ):
+            session.add(ContactPoint(customer_id=1, kind=kind, value=value, created_at=console.clock.now()))
+    await log_in(page, console)
+    for width in (390, 700, 1100, 1366, 1920):
+        await page.set_viewport_size({"width": width, "height": 800})
+        await page.goto(f"{console.url}/desk/c/{chat}")
+        lines = await page.locator("dd.contact").evaluate_all(
+            "(all) => { const one = document.querySelector('dd').clientHeight;"
+            " return all.map((it) => [it.textContent[0], Math.round(it.clientHeight / one)]); }"
+        )
+        taken = dict(lines)
+        assert taken["+"] == 1, width
+        assert taken["m"] <= 2, (width, "at the @, if at all")
 
 
 async def test_a_case_is_solved_beside_the_dialogue_and_in_the_list(console: Console, page: Page) -> None:

@@ -97,6 +97,15 @@ async def test_who_read_a_customers_profile_is_written_down(console: Console, ag
     assert [(one.actor, one.subject) for one in records] == [("staff:1", "customer:1")]
 
 
+async def test_who_read_a_guests_dialogue_is_written_down_too(console: Console, agent: Browser) -> None:
+    chat = await console.waiting()
+    await (await agent("boris")).get(f"/desk/c/{chat}")
+    async with console.db.read() as session:
+        query = select(AuditRecord).where(AuditRecord.action == "dialogue read")
+        [record] = await session.scalars(query)
+    assert (record.actor, record.subject) == ("staff:2", f"conversation:{chat}")
+
+
 async def test_an_open_page_hears_of_news(console: Console, agent: Browser) -> None:
     chat = await console.waiting("Мария")
     anna, boris = await agent("anna"), await agent("boris")

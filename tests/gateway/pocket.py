@@ -93,6 +93,9 @@ class Pocket:
     def parse(self, received: Received) -> Sequence[Inbound]:
         return ()
 
+    def answer(self, received: Received) -> str:
+        return "ok"
+
     async def acknowledge(self, press: ButtonPress) -> None: ...
 
     async def fetch(self, file: str, limit: int) -> AsyncIterator[bytes]:

@@ -54,6 +54,25 @@ async def test_when_the_engine_refuses_for_good_people_take_over_and_the_custome
     assert (await conversation(running, tab)).owner is Owner.QUEUE
 
 
+async def test_a_button_of_two_answers_stands_under_the_last_one(
+    running: Running, engine: ScriptedEngine
+) -> None:
+    person = {"title": "Позвать сотрудника", "payload": "/human_agent"}
+    other = {"title": "Другой заказ", "payload": '/track_order{"order_id": "1002"}'}
+    third = {"title": "Ещё заказ", "payload": '/track_order{"order_id": "1003"}'}
+    engine.script = lambda turn: [
+        {"text": "Заказ в пути.", "buttons": [other, person]},
+        {"text": "Доставка 349 ₽.", "buttons": [third, person]},
+    ]
+    tab = await running.visit()
+    await tab.write("где заказ и сколько стоит доставка")
+    said = [await tab.hear(), await tab.hear()]
+    assert [[button["title"] for button in frame["buttons"]] for frame in said] == [
+        ["Другой заказ"],
+        ["Ещё заказ", "Позвать сотрудника"],
+    ]
+
+
 async def test_a_handoff_is_said_and_then_the_bot_is_silent(running: Running, engine: ScriptedEngine) -> None:
     engine.script = lambda turn: [HANDOFF]
     tab = await running.visit()

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.proactive.policy import Decision, Facts, Way, below_caps, decide, holdout_position
+from bot.proactive.policy import Decision, Facts, Way, below_caps, decide, holdout_position, open_until
 from bot.proactive.rules import Limits, Rule
 from bot.proactive.signals import Signal
 from bot.proactive.tables import Verdict
@@ -68,7 +68,7 @@ def cases(draw: st.DrawFn) -> tuple[Facts, Rule, Signal, datetime, Limits, bool]
     about = Facts(
         customer_id=draw(st.integers(1, 10**6)),
         time_zone=draw(st.sampled_from(ZONES)),
-        language="ru",
+        language=draw(st.sampled_from(["ru", "en"])),
         undisturbed=draw(st.integers(0, 5)) == 0,
         contract=draw(st.integers(0, 3)) > 0,
         preferred=preferred,
@@ -125,7 +125,7 @@ def test_nothing_goes_out_against_anybodys_will(
     assert signal.probability >= asked.threshold
     assert signal.expected_at - asked.horizon <= now < signal.expected_at + asked.expires
     [way] = [way for way in about.ways if way.channel == made.channel]
-    assert way.window_open or way.channel in asked.templates
+    assert way.window_open or asked.template(way.channel, about.language)
     if not asked.must_send:
         for window, most in limits.caps.windows():
             assert sum(now - window < moment <= now for moment in about.sent) < most
@@ -162,6 +162,37 @@ def test_whoever_sends_when_told_keeps_every_rolling_cap(minutes: list[int], day
     for window, most in caps:
         for moment in sent:
             assert sum(moment - window < other <= moment for other in sent) <= most
+
+
+@settings(max_examples=400, deadline=None)
+@given(cases())
+def test_what_may_go_out_now_may_do_so_until_quiet_hours_begin(
+    case: tuple[Facts, Rule, Signal, datetime, Limits, bool],
+) -> None:
+    about, asked, signal, now, limits, _ = case
+    if judged(case).verdict is not Verdict.SEND:
+        return
+    until = open_until(about, asked, signal, now, limits)
+    assert now < until <= signal.expected_at + asked.expires
+    moment = now
+    while moment < min(until, now + timedelta(days=1)):
+        hour = moment.astimezone(ZoneInfo(about.time_zone)).hour
+        assert hour not in limits.quiet
+        assert asked.quiet is None or hour not in asked.quiet
+        moment += timedelta(minutes=15)
+
+
+def test_a_template_of_another_language_opens_no_window() -> None:
+    asked = rule(templates={"whatsapp": {"ru": {"name": "t"}}})
+    signal = Signal("late_delivery", 1, "order:1", NOON, 0.9, "overdue")
+    about = Facts(1, "Europe/Moscow", "ru", ways=(Way("whatsapp", 1, window_open=False),))
+    reads_english = replace(about, language="en")
+    for who, verdict, why in (
+        (about, Verdict.SEND, "send"),
+        (reads_english, Verdict.SUPPRESSED, "window_closed"),
+    ):
+        made = decide(who, asked, signal, NOON, LIMITS, lambda *_: True, profiles=False)
+        assert (made.verdict, made.why) == (verdict, why)
 
 
 def test_quiet_hours_are_those_of_the_customers_own_clock_when_clocks_change() -> None:

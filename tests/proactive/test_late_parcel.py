@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from sqlalchemy import event, update
 
+from bot.gateway.sending import EXPIRED
+from bot.gateway.tables import LineState, Outbox
 from bot.proactive.explaining import why
 from bot.proactive.send import Sent
 from bot.proactive.tables import DecisionRow, RuleState, Verdict
@@ -139,6 +141,29 @@ async def test_it_arrived_before_the_message_went_out(shop: Shop) -> None:
     [decision] = await shop.decisions()
     assert (decision.verdict, decision.why) == (Verdict.SUPPRESSED, "problem_gone")
     assert await shop.lines(maria) == []
+
+
+async def test_what_could_not_go_out_by_day_does_not_go_out_by_night(shop: Shop) -> None:
+    maria = await shop.customer(time_zone="Asia/Vladivostok")  # 19:00 there
+    await shop.order(maria)
+    await shop.live("late_delivery", holdout="0", spread="PT0S")
+    await shop.decide()
+    await shop.sender().send_due()
+    [line] = await shop.all(Outbox)
+    assert line.expires_at == shop.now + timedelta(hours=2)  # 21:00
+    assert await shop.sender().look_again() == 0
+    async with shop.db.write() as session:  # the provider was away until then
+        never = {"state": LineState.FAILED, "failure": EXPIRED}
+        await session.execute(update(Outbox).values(never))
+    shop.clock.advance(timedelta(hours=2))
+    assert await shop.sender().look_again() == 1
+    assert (await shop.decisions())[0].why == "not_out"
+    assert (await shop.decide()).decided == {"wait:quiet_hours": 1}
+    shop.clock.advance(timedelta(hours=12))
+    await shop.decide()
+    await shop.sender().send_due()
+    assert len(await shop.all(Outbox)) == 2
+    assert await shop.sender().look_again() == 0
 
 
 async def test_she_said_stop_between_the_decision_and_the_sending(shop: Shop) -> None:

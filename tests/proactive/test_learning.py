@@ -2,7 +2,7 @@
 
 import csv
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,20 @@ import pytest
 from bench.proactive import OtherLayout, calibration_error, telco_figure
 from bot.proactive.learning.delivery import features_of
 from bot.proactive.learning.logistic import Logistic, ThinHistory, train
-from bot.proactive.learning.teaching import learn
+from bot.proactive.learning.payment import STATED, PaymentModel
+from bot.proactive.learning.teaching import NoBetter, _trained, charges_of, learn
 from bot.proactive.signals.all import predictors
 from bot.proactive.signals.background import Background
-from crm_bridge.models import Checkpoint, CheckpointKind, Order, OrderState, Shipment
+from crm_bridge.models import (
+    Checkpoint,
+    CheckpointKind,
+    Order,
+    OrderState,
+    Payment,
+    PaymentMethod,
+    PaymentState,
+    Shipment,
+)
 from tests.proactive.conftest import Shop
 
 DAY = timedelta(days=1)
@@ -75,6 +85,43 @@ async def test_a_company_learns_that_silent_parcels_are_late(shop: Shop) -> None
     silent = features_of(0.3, placed, placed + 5 * DAY, None, "courier", shop.now)
     scanned = features_of(0.3, placed, placed + 5 * DAY, shop.now - timedelta(hours=2), "courier", shop.now)
     assert model.probability(silent) > 0.7 > 0.2 > model.probability(scanned)
+
+
+def test_chance_is_no_model(tmp_path: Path) -> None:
+    """What does not foretell anything is found out by the newest cases, and the stated rule goes on."""
+    chance, start = random.Random(4), datetime(2026, 1, 1, tzinfo=UTC)
+    cases: list[tuple[datetime, tuple[float, ...], bool]] = [
+        (start + number * DAY, (chance.gauss(0, 1), chance.gauss(0, 1)), chance.random() < 0.3)
+        for number in range(1000)
+    ]
+    with pytest.raises(NoBetter, match="squared error"):
+        _trained("v1", ("a", "b"), cases, lambda _: 0.3)
+
+
+async def test_a_company_learns_how_often_its_charges_fail(shop: Shop) -> None:
+    """Its own first charges fail more often than is stated: one in two; second ones never do."""
+    for number in range(60):
+        customer_id = await shop.customer(chat=False)
+        order = await shop.order(customer_id, f"P{number}")
+        for days, state in (
+            (40, PaymentState.FAILED if number % 2 else PaymentState.PAID),
+            (20, PaymentState.PAID),
+        ):
+            await shop.add(
+                Payment(
+                    order_id=order.id, method=PaymentMethod.CARD, last_four="4242", state=state,
+                    amount_minor=1, currency="RUB", created_at=shop.now - days * DAY,
+                )
+            )  # fmt: skip
+    assert await charges_of(shop.db, shop.now) == {"no_history": (90, 30)}
+    told = await learn(shop.db, shop.models, shop.now)
+    assert told["payment_failing"].isdecimal()
+    model = PaymentModel.load(shop.models / "payment_failing.json")
+    assert model is not None
+    assert 0.3 < model.share("no_history") < 1 / 3  # of 90 charges 30, and 20 of the stated quarter
+    assert model.share("card_expires") == STATED["card_expires"]
+    kept = shop.models / "versions" / f"payment_failing-{model.version}.json"
+    assert PaymentModel.load(kept) == model
 
 
 TELCO = (

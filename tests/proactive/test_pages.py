@@ -57,12 +57,16 @@ async def test_from_the_first_line_to_the_effect(shop: Shop) -> None:
         status, shown = await vera.post("/proactive/preview", text=LATE)
         assert "заказ № 1002" in shown
         assert "order 1002" in shown
+        assert "По-русски: чат на сайте, Telegram, MAX, ВКонтакте, Viber" in " ".join(shown.split())
+        assert "шаблон order_late" in shown
+        assert "4. Не присылать такое" in shown  # where there are no buttons
         status, shown = await vera.post("/proactive/rules/new", text=LATE.replace("P4D", "4"))
         assert status == 422
         assert "horizon" in shown
         assert (await vera.post("/proactive/rules/new", text=LATE))[0] == 303
         late = "/proactive/rules/late_delivery"
         assert (await vera.post(f"{late}/move", state="live"))[0] == 409
+        assert (await vera.post(f"{late}/move", state="simulated"))[0] == 409  # nothing was simulated
         assert (await vera.post(f"{late}/simulate", days="3"))[0] == 200
         await trial(
             shop.db, shop.clock, read_limits(), allowed_by(shop.gateway.policy), (), shop.models,
@@ -71,11 +75,12 @@ async def test_from_the_first_line_to_the_effect(shop: Shop) -> None:
         async with shop.db.read() as session:
             run = await session.scalar(select(SimulationRow))
             assert run is not None
-        assert "late_delivery" in (await vera.get("/proactive/simulations"))[1]
+        assert "Заказ опоздает" in (await vera.get("/proactive/simulations"))[1]
         status, shown = await vera.get(f"/proactive/simulations/{run.id}")
         assert status == 200
         assert "<rect" in shown
         assert "order:1002" in shown
+        assert "обещали к 19 ноября, а заказ ещё в пути" in shown
         assert (await vera.post(f"{late}/move", state="live", why="пора"))[0] == 303
         async with shop.db.read() as session:
             assert (await session.get_one(RuleRow, "late_delivery")).state is RuleState.LIVE

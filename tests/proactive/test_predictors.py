@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from bot.proactive.compose import Reader
 from bot.proactive.explaining import reason_of
@@ -197,6 +198,28 @@ async def test_maintenance_by_time_or_usage_whichever_comes_first(shop: Shop) ->
     assert signals == {str(by_time): "time_passed", str(by_use): "used_much"}
     await thing(bought_at=shop.now - 300 * DAY, warranty_until=shop.now + 3 * DAY)
     assert len(await found(shop, "warranty_ending")) == 1
+
+
+async def test_a_reading_moves_the_day_of_a_maintenance_and_it_stays_the_same_one(shop: Shop) -> None:
+    maria = await shop.customer()
+    thing = await shop.add(
+        Asset(
+            customer_id=maria, title="Кофемашина", bought_at=shop.now - 100 * DAY, maintenance_usage=1000,
+            usage=880, usage_at=shop.now, usage_unit="cups",
+        )
+    )  # fmt: skip
+    [first] = await found(shop, "maintenance_due", 30 * DAY)
+    async with shop.db.write() as session:
+        more = update(Asset).where(Asset.id == thing.id)
+        await session.execute(more.values(usage=990))
+    [second] = await found(shop, "maintenance_due", 30 * DAY)
+    assert (first.expected_at.month, second.expected_at.month) == (12, 11)  # the clock stands at 20 November
+    assert first.subject == second.subject
+    async with shop.db.write() as session:
+        looked_after = update(Asset).where(Asset.id == thing.id)
+        await session.execute(looked_after.values(maintained_at=shop.now, maintained_usage=20))
+    [next_one] = await found(shop, "maintenance_due", 30 * DAY)
+    assert next_one.subject != first.subject
 
 
 async def bought(shop: Shop, customer_id: int, title: str, *days_ago: int) -> None:

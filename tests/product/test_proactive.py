@@ -123,7 +123,7 @@ async def test_from_the_rule_to_its_effect_in_three_browsers(tmp_path: Path, bro
         await expect(said).to_contain_text("Почему написали: обещали к", timeout=PATIENCE)
 
         await vera.goto(f"{product.base}/proactive/effect")
-        row = vera.get_by_role("row").filter(has=vera.get_by_role("link", name="parcel_late"))
+        row = vera.get_by_role("row").filter(has=vera.get_by_role("link", name="Посылка задержалась"))
         await expect(row.get_by_role("cell").nth(1)).to_have_text("1")
         for window in windows:
             await window.close()

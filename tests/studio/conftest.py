@@ -183,7 +183,8 @@ async def office(sqlite: Database, clock: ManualClock, tmp_path: Path) -> AsyncI
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http,
     ):
         accounts = Accounts(sqlite, clock, settings.staff_key)
-        for login, role in (("anna", Role.AGENT), ("vera", Role.ADMINISTRATOR)):
+        roles = {"anna": Role.AGENT, "boris": Role.SUPERVISOR, "vera": Role.ADMINISTRATOR}
+        for login, role in roles.items():
             await accounts.add(login, login.title(), PASSWORD, frozenset({role}), "tests")
         town = Town(sqlite, clock, Inbox(clock), Collector(sqlite, clock))
         registry = Registry(settings.models, settings.models_key)

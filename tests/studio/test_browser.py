@@ -94,6 +94,17 @@ async def test_a_hundred_messages_by_keyboard_alone(office: Office, page: Page) 
     await expect(cards).to_have_count(1)
 
 
+async def test_keys_work_in_the_russian_layout_too(office: Office, page: Page) -> None:
+    await office.town.says("купите слона")
+    await office.town.collector.look()
+    await page.reload()
+    card = page.locator("article.group")
+    await expect(card).to_be_focused()
+    await card.dispatch_event("keydown", {"key": "щ", "code": "KeyO", "bubbles": True})  # the key of O
+    await expect(card).to_have_count(0)
+    await expect(page.locator(".decided")).to_contain_text("не наша тема")
+
+
 async def test_variants_unfold_and_a_decision_is_taken_back_by_keys(office: Office, page: Page) -> None:
     for n in range(5):
         await office.town.says(f"сколько стоит гравировка на кольце {n}", who=str(n))
@@ -121,7 +132,12 @@ async def test_pages_can_be_read_by_everybody(office: Office, page: Page) -> Non
     for n in range(5):
         await office.town.says(f"сколько стоит гравировка на кольце {n}", who=str(n))
     await office.town.collector.look()
-    for path in ("/studio", "/studio/intents", "/studio/intents/track_refund", "/studio/history"):
+    run = await office.run("new.tar.gz", "old.tar.gz", (9, 4))
+    for path in (
+        "/studio", "/studio/intents", "/studio/intents/track_refund", "/studio/history",
+        "/studio/training", f"/studio/runs/{run}", "/studio/models", "/studio/knowledge/canned",
+        "/studio/answers/utter_knowledge",
+    ):  # fmt: skip
         await page.goto(f"{office.url}{path}")
         await expect(page.locator("main")).to_be_visible()
         await accessible(page, "main")

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from typer.testing import CliRunner
 
-from bot.cli.studio import app
 from bot.studio.changes import Refused
 from bot.studio.checking import problems
 from bot.studio.exchange import (
@@ -264,24 +262,3 @@ async def test_everything_can_be_taken_away_as_a_file(office: Office) -> None:
     names = zipfile.ZipFile(io.BytesIO(data)).namelist()
     assert "intents/track_order_usersays_ru.json" in names
     assert (await office.get("/studio/exchange/export/nothing"))[0] == 404
-
-
-def test_the_command_line_does_the_same(
-    files: TrainingFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ZABOTA_PROJECT", str(files.root))
-    monkeypatch.setenv("ZABOTA_VAR", str(tmp_path / "var"))
-    run = CliRunner().invoke
-    source = tmp_path / "their.csv"
-    source.write_text("text,intent\nгравировку бы мне на кружке,wish\n", encoding="utf-8")
-    done = run(app, ["import", str(source), "--map", "wish=complaint", "--json", "--dry-run"])
-    assert (done.exit_code, json.loads(done.stdout)["rows"]) == (0, {"new": 1})
-    assert "гравировку бы мне на кружке" not in {one.text for one in files.examples()}
-    assert run(app, ["import", str(source), "--map", "wish=complaint"]).exit_code == 0
-    assert "гравировку бы мне на кружке" in {one.text for one in files.examples()}
-    assert run(app, ["import", str(source), "--map", "wish=nobody"]).exit_code == 1
-    target = tmp_path / "out.yml"
-    assert run(app, ["export", "rasa", "-o", str(target)]).exit_code == 0
-    assert len(parse("rasa", target.read_bytes())) == len(files.examples())
-    refused = run(app, ["rename", "track_refund", "refund_status"])
-    assert (refused.exit_code, "actions/refunds.py" in refused.output) == (1, True)

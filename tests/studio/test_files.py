@@ -71,7 +71,8 @@ def test_a_file_edited_by_hand_at_the_same_moment_is_not_overwritten(
 
 
 def test_a_new_intent_comes_with_its_answer_and_its_rule(files: TrainingFiles, project: Path) -> None:
-    files.new_intent("engraving", {"ru": 'Да, гравируем: "от 500 ₽".', "en": "Yes, we do: from 500 ₽."})
+    answers = {"ru": 'Да, гравируем: "от 500 ₽".', "en": "Yes, we do: from 500 ₽."}
+    files.editor.save(lambda changes: files.with_intent(changes, "engraving", answers))
     files.change(
         [Example("ru", "engraving", "делаете гравировку?"), Example("en", "engraving", "do you engrave?")]
     )
@@ -103,7 +104,7 @@ def test_half_an_intent_is_refused(
     files: TrainingFiles, project: Path, name: str, answers: dict[str, str], why: str
 ) -> None:
     with pytest.raises(Refused, match=why):
-        files.new_intent(name, answers)
+        files.editor.save(lambda changes: files.with_intent(changes, name, answers))
     assert (project / "domain.yml").read_bytes() == (ROOT / "domain.yml").read_bytes()
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.studio.deeds import told
 from bot.studio.files import Example
 from bot.studio.overview import overview
 from bot.studio.traffic import traffic
@@ -54,6 +55,8 @@ async def test_an_intent_is_made_looked_at_renamed_and_taken_back(office: Office
     await agrees(office, "/studio/intents/engraving/rename", new="laser_work")
     assert (await office.get("/studio/intents/engraving"))[0] == 404
     _, page = await office.get("/studio/history")
+    assert "Новая тема «engraving»" in page
+    assert "Тема engraving теперь называется laser_work" in page
     commit = re.search(r'name="commit" value="(\w+)"', page)
     assert commit
     assert (await office.post("/studio/history/undo", commit=commit[1]))[0] == 303
@@ -161,3 +164,22 @@ async def test_only_administrators_change_intents(office: Office) -> None:
     await office.logs_in("anna")
     for path in ("/studio/intents", "/studio/intents/engraving/rename", "/studio/history/undo"):
         assert (await office.post(path, **FORM))[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("words", "russian"),
+    [
+        ("6 examples added, 0 removed", "Решения из входящих: примеров добавлено 6, убрано 0"),
+        ("3 examples of complaint are gone", "Из темы «Пожаловаться» убрано примеров: 3"),
+        (
+            "3 examples of complaint are praise",
+            "Из темы «Пожаловаться» в «Сказать спасибо» перенесено примеров: 3",
+        ),
+        ("laser_work out of complaint", "Тема «laser_work» выделена из «Пожаловаться»"),
+        ("no article gift-wrap", "Убрана статья gift-wrap"),
+        ("undo 1d860b75", "Отмена записи 1d860b75"),
+        ("something by hand", "something by hand"),
+    ],
+)
+def test_the_history_speaks_the_readers_language(words: str, russian: str) -> None:
+    assert told(f"Studio: {words}", "ru") == russian

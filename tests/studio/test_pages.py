@@ -1,12 +1,14 @@
 """An administrator at work in the studio, over HTTP; and what it refuses."""
 
 import re
+import subprocess
 
 import pytest
 import yaml
 from sqlalchemy import select
 
 from bot.studio.tables import Decision, Ending, Promotion, Run, RunState, Trial, TrialStage, Verdict
+from core.audit import AuditRecord
 from tests.studio.conftest import Office
 
 
@@ -18,6 +20,12 @@ def models(office: Office, *names: str) -> None:
 
 
 async def test_a_group_becomes_a_new_intent_with_an_answer(office: Office) -> None:
+    def git(*arguments: str) -> str:
+        return subprocess.check_output(["git", "-C", str(office.project), *arguments], text=True).strip()
+
+    git("init", "--quiet")
+    git("add", ".")
+    git("-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "as it was")
     for who in "abc":
         await office.town.says("делаете гравировку на часах?", who=who)
     await office.town.collector.look()
@@ -34,8 +42,13 @@ async def test_a_group_becomes_a_new_intent_with_an_answer(office: Office) -> No
     assert (status, "Всё разобрано." in page) == (200, True)
     domain = yaml.safe_load((office.project / "domain.yml").read_text(encoding="utf-8"))
     assert "engraving" in domain["intents"]
+    assert git("status", "--porcelain") == ""
+    assert git("log", "-1", "--format=%an|%s") == "Vera|Studio: new intent engraving"
     async with office.db.read() as session:
         assert await session.scalar(select(Decision.intent)) == "engraving"
+        kept = await session.scalar(select(AuditRecord).where(AuditRecord.action == "data changed"))
+    assert kept is not None
+    assert kept.details == {"words": "new intent engraving", "files": ["data/rules/studio.yml", "domain.yml"]}
 
 
 async def test_decisions_on_the_page_are_undone_there(office: Office) -> None:
@@ -47,6 +60,7 @@ async def test_decisions_on_the_page_are_undone_there(office: Office) -> None:
     assert "Такой темы нет" in page
     _, page = await office.post(f"/studio/groups/{group[1]}", verdict=Verdict.OUT_OF_SCOPE)
     assert "не наша тема" in page
+    assert "<small>Vera, <time" in page
     _, page = await office.post(f"/studio/groups/{group[1]}", verdict=Verdict.IGNORE)
     assert "уже разобрал кто-то другой" in page
     undo = re.search(r"/studio/decisions/(\d+)/undo", page)
@@ -84,6 +98,7 @@ async def test_a_better_model_goes_live_and_comes_back_with_one_press(office: Of
     assert office.registry.live() == office.registry.folder / "old.tar.gz"
     _, page = await office.get("/studio/models")
     assert page.count("→") >= 2
+    assert "Vera · old.tar.gz → new.tar.gz" in page
 
 
 async def test_a_worse_model_needs_a_written_reason(office: Office) -> None:
@@ -91,6 +106,8 @@ async def test_a_worse_model_needs_a_written_reason(office: Office) -> None:
     run = await office.run("new.tar.gz", "old.tar.gz", (9, 0))
     _, page = await office.get(f"/studio/runs/{run}")
     assert "Новая модель хуже" in page
+    assert "<title>Где мой заказ → Пожаловаться: 9</title>" in page
+    assert "<title>Где мой заказ → Где мой заказ: 90</title>" in page
     for reason in ("", "надо"):
         status, page = await office.post("/studio/models/promote", model="new.tar.gz", reason=reason)
         assert (status, "напишите причину" in page) == (422, True)
@@ -173,3 +190,25 @@ async def test_why_a_model_came_back_is_told_in_the_readers_words(office: Office
         )  # fmt: skip
     _, page = await office.get("/studio/models")
     assert "к людям уходит 60.0 % обращений вместо 5.0 % (ответов новой модели: 50)" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "pages"),
+    [
+        ("data/nlu/ru/delivery.yml", ("/studio", "/studio/intents", "/studio/intents/complaint")),
+        ("domain.yml", ("/studio", "/studio/answers", "/studio/answers/utter_knowledge")),
+        ("data/nlu/names.yml", ("/studio/knowledge/names",)),
+    ],
+)
+async def test_a_file_that_was_broken_by_hand_is_named_with_its_line(
+    office: Office, name: str, pages: tuple[str, ...]
+) -> None:
+    path = office.project / name
+    whole = path.read_text(encoding="utf-8") if path.exists() else 'version: "3.1"\nnlu: []\n'
+    path.write_text(f"{whole}  - [broken: {{\n", encoding="utf-8")
+    for page in pages:
+        status, shown = await office.get(page)
+        assert (status, f"<li>{name}:" in shown) == (409, True)
+    path.write_text(whole, encoding="utf-8")
+    for page in pages:
+        assert (await office.get(page))[0] == 200

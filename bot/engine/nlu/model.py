@@ -30,7 +30,7 @@ class Options:
     cost: float = 0.3
     folds: int = 3
     left_out: float = 0.25  # share of the intents that a fold does not see, to learn rejection from
-    expected_out_of_scope: float = 0.1  # share of messages outside every intent, expected in use
+    expected_out_of_scope: float = 0.15  # share of messages outside every intent, expected in use
     seed: int = 7
 
 

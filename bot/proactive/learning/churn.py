@@ -1,6 +1,7 @@
 """How likely somebody who used to buy will not buy again: against their own rhythm."""
 
 import math
+from collections.abc import Sequence
 
 from bot.proactive.learning.logistic import Logistic
 
@@ -19,6 +20,11 @@ def stated_probability(since_days: float, gap_days: float, complaints: int) -> f
     overdue = since_days / max(gap_days, 1.0)
     log_odds = 1.6 * (overdue - 2.0) + 0.7 * min(complaints, 3)
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, log_odds))))
+
+
+def stated_of(features: Sequence[float]) -> float:
+    """What the stated rule says of a case that is known by its features."""
+    return stated_probability(math.exp(features[0]), 1.0, round(features[4]))
 
 
 def features_of(

@@ -1,6 +1,7 @@
 """How likely an order is late, learned from orders that arrived."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 
 from bot.proactive.learning.logistic import Logistic
@@ -12,6 +13,11 @@ NAMES = (
     "weekend", "hours_promised", "post", "pickup",
 )  # fmt: skip
 HOUR = 3600.0
+
+
+def stated_of(features: Sequence[float]) -> float:
+    """What the stated rule says of a case that is known by its features: the route's share."""
+    return 1 / (1 + math.exp(-features[0]))
 
 
 def features_of(

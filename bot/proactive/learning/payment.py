@@ -3,12 +3,29 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 # Where the company's own history is thin; a stated rule, not a measurement.
 STATED: Mapping[str, float] = {"no_card": 0.95, "card_expires": 0.9, "declines": 0.75, "no_history": 0.25}
+LEAST_CHARGES = 50  # with one of the reasons, before the company's own history says anything
+DECLINES_SINCE = timedelta(days=90)
+MANY = 2  # declines in that time
 PRIOR = 20.0  # charges that the stated share counts for
+
+
+def wrong_with(expires_at: datetime | None, charged_at: datetime, declined: int, paid: int) -> str | None:
+    """What speaks against a charge of a card beforehand; None if nothing does.
+
+    Args:
+        declined: charges of this card that failed within `DECLINES_SINCE`; paid: that ever went through.
+    """
+    if expires_at is not None and expires_at <= charged_at:
+        return "card_expires"
+    if declined >= MANY:
+        return "declines"
+    return None if paid else "no_history"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +41,9 @@ class PaymentModel:
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        fresh.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Self | None:

@@ -13,17 +13,16 @@ NEVER = 10**11  # seconds: later than anything
 class MaintenanceDue:
     """Things that are to be looked after, by time or by usage, whichever comes first.
 
-    The usage goes on as it went since the thing was bought.
+    The usage goes on as it went since the thing was bought. Every reading of it moves the day; all the same
+    it is told once, from one maintenance to the next.
     """
 
     kind, profiles = "maintenance_due", False
 
     async def signals(self, session: AsyncSession, asked: Question) -> list[Signal]:
+        last = epoch(func.coalesce(Asset.maintained_at, Asset.bought_at))
         by_time = case(
-            (
-                Asset.maintenance_days.is_not(None),
-                epoch(func.coalesce(Asset.maintained_at, Asset.bought_at)) + Asset.maintenance_days * DAY,
-            ),
+            (Asset.maintenance_days.is_not(None), last + Asset.maintenance_days * DAY),
             else_=NEVER,
         )
         used = epoch(Asset.usage_at) - epoch(Asset.bought_at)
@@ -37,7 +36,12 @@ class MaintenanceDue:
             Appointment.starts_at > asked.now,
         )
         query = select(
-            Asset.customer_id, Asset.id, Asset.title, due.label("due"), (by_usage < by_time).label("usage")
+            Asset.customer_id,
+            Asset.id,
+            Asset.title,
+            due.label("due"),
+            (by_usage < by_time).label("usage"),
+            last.label("last"),
         ).where(
             asked.customers(Asset.customer_id),
             or_(Asset.maintenance_days.is_not(None), Asset.maintenance_usage.is_not(None)),
@@ -54,7 +58,7 @@ class MaintenanceDue:
             Signal(
                 self.kind,
                 row.customer_id,
-                f"asset:{row.id}:{day_of(row.due):%Y-%m}",
+                f"asset:{row.id}:{day_of(row.last):%Y-%m-%d}",
                 day_of(row.due),
                 0.9,
                 "used_much" if row.usage else "time_passed",

@@ -1,11 +1,9 @@
 """Money: a charge that will fail, a subscription that ends, a refund that we owe, points that burn."""
 
-from datetime import timedelta
-
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.proactive.learning.payment import PaymentModel
+from bot.proactive.learning.payment import DECLINES_SINCE, PaymentModel, wrong_with
 from bot.proactive.signals.base import BY_RULE, Question, Signal, day_of, only
 from crm_bridge.models import (
     LoyaltyEntry,
@@ -18,8 +16,6 @@ from crm_bridge.models import (
     Subscription,
     SubscriptionState,
 )
-
-DECLINES_SINCE = timedelta(days=90)
 
 
 class PaymentFailing:
@@ -79,15 +75,9 @@ class PaymentFailing:
         found = []
         for row in due:
             good, declined = charges.get((row.customer_id, row.last_four), (0, 0))
-            if row.method_id is None or row.removed_at is not None:
-                reason = "no_card"
-            elif row.expires_at is not None and row.expires_at <= row.paid_until:
-                reason = "card_expires"
-            elif declined >= 2:
-                reason = "declines"
-            elif not good:
-                reason = "no_history"
-            else:
+            gone = row.method_id is None or row.removed_at is not None
+            reason = "no_card" if gone else wrong_with(row.expires_at, row.paid_until, declined, good)
+            if reason is None:
                 continue
             probability = self._model.share(reason)
             if probability >= asked.least:

@@ -19,7 +19,8 @@ function words(element, moment) {
   if ("due" in element.dataset) {
     element.classList.toggle("late", left < 0);
     element.classList.toggle("soon", left >= 0 && left < SOON);
-    return left < 0 ? `−${length(left)}` : length(left);
+    const text = length(left);
+    return left > -60_000 ? text : `−${text}`;
   }
   if ("since" in element.dataset) return length(left);
   if ("day" in element.dataset) return date.format(moment);

@@ -13,6 +13,12 @@ function showTimes(root) {
     time.textContent = new Date(time.dateTime).toLocaleString(document.documentElement.lang);
 }
 
+// The letter that stands on the key: whoever writes Russian need not change the layout to press J.
+function latin(event) {
+  const said = event.key.toLowerCase();
+  return /^[a-zа-яё]$/.test(said) && !/[a-z]/.test(said) ? event.code.replace("Key", "").toLowerCase() : said;
+}
+
 document.addEventListener("focusin", (event) => {
   const card = event.target.closest("article.group");
   if (card) place = cards().indexOf(card);
@@ -21,7 +27,7 @@ document.addEventListener("focusin", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") return go(place); // out of a field, back to the card
   if (event.target.closest("input, textarea, select") || event.ctrlKey || event.altKey || event.metaKey) return;
-  const key = event.key.toLowerCase();
+  const key = latin(event);
   if (key === "j" || key === "k") return go(place + (key === "j" ? 1 : -1));
   if (key === "u") return document.querySelector("[data-undo]")?.click();
   const card = cards()[place];
@@ -43,4 +49,5 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
 });
 
 showTimes(document);
+document.querySelector(".parts [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 if (document.getElementById("groups")) go(0);
