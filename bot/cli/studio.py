@@ -36,7 +36,7 @@ studio_data.add_to(app)
 REFUSED = 3
 _T = TypeVar("_T")
 _NO_MODEL = "no such model of this engine, or it was changed, or it is live already."
-_out, _err = Console(), Console(stderr=True)
+_out, _err = Console(), Console(stderr=True, soft_wrap=True)
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

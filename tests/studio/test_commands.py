@@ -315,9 +315,11 @@ async def test_ctrl_c_ends_the_training_and_everything_it_started(
     while not started:
         assert time.monotonic() < patience
         await asyncio.sleep(0.1)  # another process: there is no event to wait for
-        started = trainer.children(recursive=True)
+        started = [one for one in trainer.children(recursive=True) if "bot.engine" in " ".join(one.cmdline())]
+    started[0].suspend()  # it is not through before the others have looked
     busy = await zabota("train")
     assert (busy.exit_code, busy.stderr) == (1, "A training is under way.\n")
+    started[0].resume()
     trainer.send_signal(signal.SIGINT)
     assert await asyncio.to_thread(trainer.wait, 60) != 0
     assert not psutil.wait_procs(started, timeout=20)[1]
