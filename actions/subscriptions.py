@@ -11,6 +11,7 @@ from crm_bridge.models import SubscriptionState
 from crm_bridge.operations.once import Result
 from crm_bridge.subscriptions import SubscriptionView
 
+AGREEING = "agreeing"  # a fact: the customer was asked whether they are sure
 WISHES = ("status", "plans", "change", "pause", "resume", "renew")
 SET = {  # the question and how it is answered, by what is done
     "pause": ("utter_subscription_pause_confirm", "utter_subscription_pause_done"),
@@ -36,12 +37,14 @@ class ManageSubscription(Dialogue):
             return
         suits = {"resume": _is_paused, "pause": _is_active, "change": _is_active}.get(wish, _any)
         subscription = await choose_subscription(talk, mine, suits)
-        renews_already = wish == "renew" and not subscription.ends and not talk.has("sure")
+        # Once it is asked, the operation itself decides: an action may be asked again after its deed.
+        renews_already = wish == "renew" and not subscription.ends and not talk.has(AGREEING)
         if wish == "change":
             await change_plan(talk, subscription)
         elif wish == "status" or renews_already:
             self._tell_status(talk, subscription)
         else:
+            talk.known(AGREEING, True)
             await self._set(talk, subscription, wish)
 
     def _tell_status(self, talk: Talk, subscription: SubscriptionView) -> None:
@@ -114,10 +117,10 @@ class CancelSubscription(Dialogue):
         subscription = await choose_subscription(talk, mine, lambda one: not one.ends)
         until = talk.words.until(subscription.paid_until)
         values = {"title": subscription.title, "until": until}
-        if subscription.ends and not talk.has("agreeing"):  # once it is asked, the operation itself decides
+        if subscription.ends and not talk.has(AGREEING):
             talk.say("utter_subscription_ends_already", _button(talk, "renew", subscription), **values)
             return
-        talk.known("agreeing", True)
+        talk.known(AGREEING, True)
         sure = await talk.confirm(
             "sure",
             "utter_subscription_cancel_confirm",
