@@ -29,6 +29,7 @@ from bot.studio.trainer import Trainer
 from bot.studio.watching import described, trial_as_json
 from core.clock import SystemClock
 from core.db import Database
+from core.migrations import upgrade
 from core.settings import Settings
 
 app = typer.Typer(help="Retrain the assistant.", no_args_is_help=True)
@@ -302,8 +303,10 @@ def _say(line: str) -> None:
 
 
 def _with_db(work: Callable[[Database, Settings], Awaitable[_T]]) -> _T:
+    settings = Settings()
+    upgrade(settings.db_url)  # a pipeline may come before anything else was started
+
     async def run() -> _T:
-        settings = Settings()
         db = Database(settings.db_url)
         try:
             return await work(db, settings)

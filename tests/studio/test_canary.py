@@ -50,10 +50,11 @@ async def by_model(shop: Shop, text: str) -> dict[str, set[str]]:
 async def test_a_model_is_tried_on_real_conversations_and_leaves_no_trace(shop: Shop) -> None:
     live = shop.registry.live_model()
     assert live is not None
+    shadowed = "какие есть способы доставки?"
+    assert await (await shop.product.customer()).says(shadowed)  # an engine that has worked before
     ordinary = megabytes(shop)
     assert await shop.posts("/studio/trials", model=SECOND, stage="shadow") == 303
     await holds(shop, {"file": SECOND, "share": 0})
-    shadowed = "какие есть способы доставки?"
     for _ in range(3):
         assert await (await shop.product.customer()).says(shadowed)
     async with asyncio.timeout(PATIENCE):
