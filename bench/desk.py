@@ -309,6 +309,7 @@ def main() -> None:
     console.print(f"{os.cpu_count()} cores, load of the machine {load:.1f}")
     show(figures)
     results = ROOT / "bench/results/desk.json"
+    results.parent.mkdir(exist_ok=True)
     results.write_text(
         json.dumps({"load": load, "figures": [asdict(one) for one in figures]}, ensure_ascii=False, indent=1)
         + "\n"
