@@ -19,7 +19,7 @@ ENGINE_PROJECT := $(if $(filter tensorflow,$(ENGINE)),bot/engine/tensorflow,bot/
 ENGINE_READY := .venv-engine/.ready-$(ENGINE)-$(ENCODER)
 ARGS ?=
 # How many tests run at a time.
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 2
 
 .PHONY: help setup run train test test-faults test-studio lint format bench bench-delivery bench-nlu bench-proactive bench-proactive-scale bench-crm crm-real rasa screenshots doctor clean migration
 
