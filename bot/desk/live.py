@@ -238,6 +238,8 @@ class Live:
         loop = asyncio.get_running_loop()
         spoke = loop.time()
         with self._ears(page, conversation_id) as (log_ear, typing_ear):
+            if conversation_id:  # it may have changed since the page was drawn, or while the line was broken
+                yield _event("missed", "")
             state, looked = await self._state(conversation_id), loop.time()
             while True:
                 await page.wake.wait()  # without a time-out of its own: there are many pages and many wakings

@@ -1,5 +1,6 @@
 """The desk in a real browser: by keyboard alone, live, on a broken network, and for everybody's eyes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -100,6 +101,39 @@ async def test_the_list_is_live_without_reloading(console: Console, page: Page) 
     console.gateway.hub.publish(urgent)
     await expect(page.locator(ROWS)).to_have_count(1)
     await expect(page.locator(ROWS).first).to_contain_text("Мария")
+
+
+async def test_a_button_that_is_drawn_anew_under_the_finger_is_pressed(console: Console, page: Page) -> None:
+    chat = await console.waiting("Мария")
+    await log_in(page, console)
+    await page.locator(ROWS).first.click()
+    take = page.get_by_role("button", name="Ответить самому")
+    await take.hover()
+    await page.mouse.down()
+    async with page.expect_response(f"**/desk/c/{chat}/log"):
+        await console.says(chat, "вы здесь?")
+    await page.mouse.up()
+    await expect(page.get_by_role("button", name="Вопрос решён")).to_be_visible()
+    await expect(page.locator("ol.log")).to_contain_text("вы здесь?")
+
+
+async def test_what_is_typed_and_pressed_before_the_scripts_came_counts(console: Console, page: Page) -> None:
+    await console.waiting("Мария")
+    await takes(page, console)
+    come = asyncio.Event()
+
+    async def slow(route: Route) -> None:
+        await come.wait()
+        await route.continue_()
+
+    await page.route("**/desk/composer.js", slow)
+    await page.reload(wait_until="commit")
+    answer = page.get_by_label("Ответ клиенту")
+    await answer.press_sequentially("Здравствуйте")
+    await page.get_by_role("button", name="Вернуть боту").click()
+    async with page.expect_request("**/typing"), page.expect_request("**/hand_back"):
+        come.set()
+    await expect(page.get_by_role("button", name="Ответить самому")).to_be_visible()
 
 
 async def test_search_ready_answers_and_teaching(console: Console, page: Page) -> None:

@@ -137,6 +137,15 @@ async def test_the_dialogue_that_is_open_hears_of_its_own_news_and_typing(
         await until(events.content, "dialogue")
 
 
+async def test_what_changed_before_the_page_listened_is_not_missed(console: Console, agent: Browser) -> None:
+    chat = await console.waiting()
+    anna = await agent("anna")
+    await anna.get(f"/desk/c/{chat}")
+    await console.says(chat, "вы здесь?")
+    async with anna.http.get(f"{anna.url}/desk/events?open={chat}") as events:
+        await until(events.content, "missed")
+
+
 async def until(stream: aiohttp.StreamReader, event: str) -> str:
     """The data of the next event of that name."""
     async with asyncio.timeout(60):

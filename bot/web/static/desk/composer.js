@@ -16,8 +16,9 @@ function submitByKey(field, form) {
 }
 
 function keep(field, key) {
-  field.value = sessionStorage.getItem(key) ?? "";
   field.addEventListener("input", () => sessionStorage.setItem(key, field.value));
+  if (field.value) setTimeout(() => field.dispatchEvent(new Event("input"))); // typed before this script came
+  else field.value = sessionStorage.getItem(key) ?? "";
 }
 
 function emptied(form, field, key, done = () => {}) {

@@ -19,6 +19,19 @@ function toEnd() {
   if (log) log.scrollTop = log.scrollHeight;
 }
 
+// A button that is drawn anew between press and release would lose the click: the log waits for the release.
+const redraw = () => window.htmx.trigger(document.getElementById("log"), "desk:dialogue");
+let pressed = false;
+let waits = false;
+document.addEventListener("pointerdown", (event) => (pressed = event.target.closest("#log :is(button, a, summary)") !== null));
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => {
+    pressed = false;
+    if (waits) setTimeout(redraw); // after the click
+    waits = false;
+  });
+}
+
 let wasAtEnd = true;
 let logHadFocus = false;
 document.body.addEventListener("htmx:beforeSwap", (event) => {
@@ -28,8 +41,10 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   const { status } = event.detail.xhr;
   if (status === 409 || status === 422) say(event.detail.xhr.responseText);
   if (status === 409) setTimeout(() => location.reload(), 2500);
+  if (event.detail.target.id !== "log") return;
   // A form in the log (an intent is being corrected) is not taken away by news.
-  if (event.detail.target.id === "log" && document.querySelector("#log .teach")) event.detail.shouldSwap = false;
+  if (pressed || document.querySelector("#log .teach")) event.detail.shouldSwap = false;
+  waits = pressed;
 });
 document.body.addEventListener("htmx:afterSwap", (event) => {
   showTimes(event.detail.target.isConnected ? event.detail.target : document);

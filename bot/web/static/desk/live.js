@@ -76,13 +76,7 @@ export function listen() {
     if (typing) typing.hidden = true;
     for (const part of document.querySelectorAll('[hx-trigger*="desk:dialogue"]')) window.htmx.trigger(part, "desk:dialogue");
   });
+  on("missed", () => window.htmx.trigger(document.getElementById("log"), "desk:dialogue"));
   on("reload", () => location.reload());
-  // After a break nobody knows what was missed: draw the dialogue anew.
-  let broken = false;
-  source.addEventListener("error", () => (broken = true));
-  source.addEventListener("open", () => {
-    if (broken && dialogue) window.htmx.trigger(document.getElementById("log"), "desk:dialogue");
-    broken = false;
-  });
   window.addEventListener("pagehide", () => source.close());
 }
