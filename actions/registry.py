@@ -38,7 +38,7 @@ from actions.stores import StoreInfo
 from actions.subscriptions import CancelSubscription, ManageSubscription
 from actions.talk import Affirm, BotChallenge, Greet, SmallTalk
 from actions.technical import TechnicalProblem
-from actions.visits import BookAppointment, CancelAppointment, RescheduleAppointment
+from actions.visits import BookAppointment, CancelAppointment, ConfirmAppointment, RescheduleAppointment
 from actions.warranty import WarrantyRepair
 from actions.wrong_items import DamagedOrWrongItem
 
@@ -74,6 +74,7 @@ def all_dialogues(services: Services) -> list[Dialogue]:
         NotificationsOptOut(services),
         NotificationsOptIn(services),
         BookAppointment(services),
+        ConfirmAppointment(services),
         RescheduleAppointment(services),
         CancelAppointment(services),
         TechnicalProblem(services),

@@ -1,4 +1,4 @@
-"""Visits: booking, moving and cancelling on the real calendar."""
+"""Visits: booking, confirming, moving and cancelling on the real calendar."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from actions.slots import Room, choose_slot, offer_again, slot_title
 from actions.turn import Turn
 from actions.visit_words import document_of, title_of, wording_at
 from actions.wording import RUSSIAN
+from crm_bridge.assets import meant
 from crm_bridge.company.visits import VisitService
 from crm_bridge.visits import VisitView
 
@@ -44,8 +45,13 @@ class BookAppointment(Dialogue):
             _say_full(talk)
             return
         operations = self.services.visit_operations
-        note = talk.task.text[:500] or None
-        done = await talk.do("book", lambda key: operations.book(key, talk.customer_id, slot.id, note))
+        things = await self.services.assets.of_customer(talk.customer_id)
+        thing = meant(things, talk.details.get("value"))
+        note = ": ".join(filter(None, (thing and thing.title, talk.task.text[:500]))) or None
+        asset_id = thing.id if thing else None
+        done = await talk.do(
+            "book", lambda key: operations.book(key, talk.customer_id, slot.id, note, asset_id)
+        )
         if not done["done"]:
             await offer_again(talk, room, "utter_slot_taken")
         words = wording_at(talk, place)
@@ -95,19 +101,38 @@ class BookAppointment(Dialogue):
             elif named and offered is places:
                 talk.say("utter_no_visits_there", city=named, cities=_cities(places, talk.turn.language))
 
-        def meant(turn: Turn) -> str | None:
+        def there(turn: Turn) -> str | None:
             city = turn.entities.get("city")
-            there = [place for place in places if _city(place) == city]
-            return there[0] if there else pick(turn.text, [(place, place) for place in places])
+            found = [place for place in places if _city(place) == city]
+            return found[0] if found else pick(turn.text, [(place, place) for place in places])
 
         options = [Option(place, place) for place in offered[:CITIES]]
         return await talk.choose(
-            "place", "utter_choose_place", options, "human_agent", read=meant, entity="city"
+            "place", "utter_choose_place", options, "human_agent", read=there, entity="city"
         )
 
     async def _places(self, service: VisitService) -> list[str]:
         now, lead = self.services.clock.now(), self.services.company.visits.lead
         return await self.services.visits.places(service.slots, now + lead)
+
+
+class ConfirmAppointment(Dialogue):
+    """«Буду», the button of a reminder: notes that this visit, and no other, is expected."""
+
+    name = "confirm_appointment"
+
+    async def tell(self, talk: Talk) -> None:
+        visits = await talk.services.visits.of_customer(talk.customer_id, talk.services.clock.now())
+        visit = next((one for one in visits if str(one.id) == talk.details.get("value")), None)
+        if visit is None:
+            talk.say("utter_visit_gone", "book_appointment", "human_agent")
+            return
+        operations = self.services.visit_operations
+        done = await talk.do("confirm", lambda key: operations.confirm(key, talk.customer_id, visit.id))
+        if done["done"]:
+            talk.say("utter_visit_confirmed", when=_when(talk, visit), place=visit.place)
+        else:
+            talk.say("utter_visit_gone", "book_appointment", "human_agent")
 
 
 class RescheduleAppointment(Dialogue):

@@ -9,7 +9,7 @@ from actions.reading import words_of
 from actions.returning import already_open, ask_for_photo, choose_way, say_open
 from actions.turn import Turn
 from actions.wrong_items import TOLD
-from crm_bridge.assets import AssetView
+from crm_bridge.assets import AssetView, meant
 from crm_bridge.models import TicketKind
 
 OTHER = "other"
@@ -50,7 +50,8 @@ class WarrantyRepair(Dialogue):
     async def _thing(self, talk: Talk) -> AssetView | None:
         """The thing to be repaired; None: one that is not in the profile."""
         assets = {str(one.id): one for one in await self.services.assets.of_customer(talk.customer_id)}
-        named = named_items(talk.task.text, list(assets.values()))
+        pressed = meant(assets.values(), talk.details.get("value"))
+        named = [pressed] if pressed else named_items(talk.task.text, list(assets.values()))
         suggest(talk, "thing", str(named[0].id) if len(named) == 1 else None)
         unknown = bool(talk.details.get("product")) and not named
         suggest(talk, "thing", OTHER if unknown or not assets else None)

@@ -1,5 +1,6 @@
 """Things that a customer bought and that last."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +19,11 @@ class AssetView:
     serial_number: str | None
     bought_at: datetime
     warranty_until: datetime | None  # None: nobody knows
+
+
+def meant(assets: Iterable[AssetView], value: str | None) -> AssetView | None:
+    """The thing that a reminder's button names: `asset:7`."""
+    return next((one for one in assets if value == f"asset:{one.id}"), None)
 
 
 class Assets:

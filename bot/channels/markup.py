@@ -112,6 +112,8 @@ def _furthest(
     spans: Sequence[Span], start: int, stop: int, limit: int, measure: Callable[[Sequence[Span]], int]
 ) -> int:
     low, high = start + 1, min(stop, start + limit)
+    if measure(list(_slice(spans, start, high))) <= limit:  # nearly every line
+        return high
     while low < high:
         middle = (low + high + 1) // 2
         if measure(list(_slice(spans, start, middle))) <= limit:

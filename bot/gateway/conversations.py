@@ -9,6 +9,8 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    ScalarSelect,
+    Select,
     String,
     and_,
     bindparam,
@@ -98,67 +100,36 @@ class Conversations:
 
 
 async def conversation_of(session: AsyncSession, identity_id: int, channel: str) -> Conversation | None:
-    """The conversation an account takes part in.
-
-    An account that proved whose it is joins the conversation of its customer: one that people own, or else
-    the newest. An open page of the web chat stays with the conversation it shows.
-    """
-    if channel in OWN and (shown := await _shown(session, identity_id)) is not None:
-        return shown
-    query = select(Conversation).where(Conversation.identity_id == identity_id)
-    customer_id = await session.scalar(
-        select(Identity.customer_id).where(Identity.id == identity_id, Identity.method.is_not(None))
-    )
-    if customer_id is not None:
-        theirs = Identity.customer_id == customer_id, Identity.method.is_not(None)
-        query = select(Conversation).join(Identity, Identity.id == Conversation.identity_id).where(*theirs)
-        query = query.order_by(Conversation.owner == Owner.BOT, Conversation.updated_at.desc())
-    found: Conversation | None = await session.scalar(query.order_by(Conversation.created_at.desc()).limit(1))
+    """The conversation an account takes part in: `belonging_to` for one account."""
+    found: Conversation | None = await session.scalar(_OF[channel in OWN], {"identity_id": identity_id})
     return found
 
 
 def belonging_to(account: type[Identity], *, own: bool) -> ColumnElement[str]:
-    """The conversation that `conversation_of` finds, for statements about many accounts; `own`: of our page.
+    """Whose conversation it is: an expression to be correlated with the statement's `account`.
 
-    To be correlated with the statement's `account`.
+    An account that proved whose it is joins the conversation of its customer: one that people own, or else
+    the newest. An open page of the web chat (`own`) stays with the conversation it shows.
     """
-    theirs, part = aliased(Conversation), aliased(Identity)
-    alone = aliased(Conversation)
-    single = (
-        select(alone.id)
-        .where(alone.identity_id == account.id)
-        .order_by(alone.created_at.desc())
-        .limit(1)
-        .correlate(account)
-        .scalar_subquery()
-    )
+    alone, theirs, part = aliased(Conversation), aliased(Conversation), aliased(Identity)
+    single = select(alone.id).where(alone.identity_id == account.id).order_by(alone.created_at.desc())
     joint = (
         select(theirs.id)
         .join(part, part.id == theirs.identity_id)
         .where(part.customer_id == account.customer_id, part.method.is_not(None))
         .order_by(theirs.owner == Owner.BOT, theirs.updated_at.desc(), theirs.created_at.desc())
-        .limit(1)
-        .correlate(account)
-        .scalar_subquery()
     )
     proven = and_(account.customer_id.is_not(None), account.method.is_not(None))
-    found = case((proven, joint), else_=single)
+    found = case((proven, _first(joint, account)), else_=_first(single, account))
     if not own:
         return found
-    shown = (
-        select(Message.conversation_id)
-        .where(Message.identity_id == account.id)
-        .order_by(Message.created_at.desc())
-        .limit(1)
-        .correlate(account)
-        .scalar_subquery()
-    )
-    return func.coalesce(shown, found)
+    said = Message.identity_id == account.id
+    shown = select(Message.conversation_id).where(said).order_by(Message.created_at.desc())
+    return func.coalesce(_first(shown, account), found)
 
 
-async def _shown(session: AsyncSession, identity_id: int) -> Conversation | None:
-    found: Conversation | None = await session.scalar(_SHOWN, {"identity_id": identity_id})
-    return found
+def _first(query: Select[str], account: type[Identity]) -> ScalarSelect[str]:
+    return query.limit(1).correlate(account).scalar_subquery()
 
 
 async def _identity_of(session: AsyncSession, conversation_id: str) -> int | None:
@@ -188,14 +159,12 @@ async def visible(
 
 _CONVERSATION = bindparam("conversation", type_=String())
 _IDENTITY = bindparam("identity_id", type_=BigInteger())
-_SHOWN = select(Conversation).where(
-    Conversation.id
-    == select(Message.conversation_id)
-    .where(Message.identity_id == _IDENTITY)
-    .order_by(Message.created_at.desc())
-    .limit(1)
-    .scalar_subquery()
-)
+_OF = {
+    own: select(Conversation)
+    .join(Identity, Conversation.id == belonging_to(Identity, own=own))
+    .where(Identity.id == _IDENTITY)
+    for own in (True, False)
+}
 _NEXT_SEQ = (
     update(Conversation)
     .where(Conversation.id == _CONVERSATION)

@@ -8,11 +8,11 @@ from sqlalchemy import String, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.channels.webchat import CHANNEL, sender_of
-from bot.gateway.conversations import Conversations, conversation_of
+from bot.gateway.conversations import Conversations, belonging_to, conversation_of
 from core.batching import Batch
 from core.db import Database
 from crm_bridge.identity import Identities, check_user_hash
-from crm_bridge.models import Conversation, Customer, Identity, Message, Proof
+from crm_bridge.models import Conversation, Customer, Identity, Proof
 
 APART = 0.04  # seconds between looks for visitors; one who comes alone does not wait
 
@@ -87,13 +87,7 @@ class Visitors:
         async with self._db.read() as session:
             asked = {"account": self.account, "senders": list(dict.fromkeys(senders))}
             for known in (await session.execute(_KNOWN, asked)).all():
-                id_, language = known.shown, known.language
-                if id_ is None:  # nothing was said yet
-                    begun = await conversation_of(session, known.id, CHANNEL)
-                    if begun is None:
-                        continue
-                    id_, language = begun.id, begun.language
-                found[known.external_id] = Visitor(known.external_id, known.id, id_, language)
+                found[known.external_id] = Visitor(*known)
         return [found.get(sender) for sender in senders]
 
     async def _belongs_to_another(self, session: AsyncSession, visitor: str, signed: str | None) -> bool:
@@ -115,20 +109,10 @@ class Visitors:
         return bool(known.method is Proof.SIGNED_USER)
 
 
-# The conversation of a visitor as `conversation_of` finds it, without its memory, which is long: this is
-# asked for every line that a customer writes.
+# Without the conversation's memory, which is long: this is asked for every line that a customer writes.
 _KNOWN = (
-    select(Identity.id, Identity.external_id, Conversation.id.label("shown"), Conversation.language)
-    .outerjoin(
-        Conversation,
-        Conversation.id
-        == select(Message.conversation_id)
-        .where(Message.identity_id == Identity.id)
-        .order_by(Message.created_at.desc())
-        .limit(1)
-        .correlate(Identity)
-        .scalar_subquery(),
-    )
+    select(Identity.external_id, Identity.id, Conversation.id, Conversation.language)
+    .join(Conversation, Conversation.id == belonging_to(Identity, own=True))
     .where(
         Identity.channel == CHANNEL,
         Identity.account == bindparam("account", type_=String()),

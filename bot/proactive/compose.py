@@ -65,6 +65,8 @@ def entities_of(signal: Signal) -> dict[str, str]:
         return {"order_id": str(order)}
     if kind == "appointment":
         return {"value": id_}
+    if kind in ("asset", "warranty"):
+        return {"value": f"asset:{id_}"}
     if kind == "subscription":
         return {"value": f"status:{id_}"}
     return {"product": str(signal.words["title"])} if signal.kind == "restock_due" else {}

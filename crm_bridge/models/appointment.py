@@ -52,6 +52,7 @@ class Appointment(Base):
     place: Mapped[str] = mapped_column(String(200))
     state: Mapped[AppointmentState] = mapped_column(choice(AppointmentState, "state"))
     note: Mapped[str | None] = mapped_column(Text)
+    confirmed_at: Mapped[datetime | None]  # the customer said that they will be there, at this time
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     created_at: Mapped[datetime]

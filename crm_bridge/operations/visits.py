@@ -1,8 +1,8 @@
-"""Booking, moving and cancelling visits on the calendar of slots."""
+"""Booking, confirming, moving and cancelling visits on the calendar of slots."""
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_bridge.company.visits import VisitRules
@@ -26,8 +26,10 @@ class VisitOperations:
         """Whether a visit may still be moved or cancelled without asking people."""
         return self._operations.clock.now() <= starts_at - self._rules.change_until
 
-    async def book(self, key: str, customer_id: int, slot_id: int, note: str | None = None) -> Result:
-        """Take a place in a slot.
+    async def book(
+        self, key: str, customer_id: int, slot_id: int, note: str | None = None, asset_id: int | None = None
+    ) -> Result:
+        """Take a place in a slot, for a thing of the customer when it is known which.
 
         Returns:
             `{"done": True, "id": of the appointment}`, or `{"done": False}` when the slot has filled up or
@@ -40,6 +42,7 @@ class VisitOperations:
             visit = Appointment(
                 customer_id=customer_id,
                 slot_id=slot.id,
+                asset_id=asset_id,
                 service=slot.service,
                 place=slot.place,
                 state=AppointmentState.BOOKED,
@@ -53,6 +56,23 @@ class VisitOperations:
             return {"done": True, "id": visit.id}
 
         return await self._operations.run(key, "book_visit", customer_id, work)
+
+    async def confirm(self, key: str, customer_id: int, visit_id: int) -> Result:
+        """Note that the customer will be there.
+
+        Returns:
+            `{"done": True}`, or `{"done": False}` when the visit is cancelled or over.
+        """
+
+        async def work(session: AsyncSession) -> Result:
+            now = self._operations.clock.now()
+            visit = await session.scalar(self._booked(customer_id, visit_id))
+            if visit is None or visit.ends_at <= now:
+                return {"done": False}
+            visit.confirmed_at = visit.confirmed_at or now
+            return {"done": True}
+
+        return await self._operations.run(key, "confirm_visit", customer_id, work)
 
     async def move(self, key: str, customer_id: int, visit_id: int, slot_id: int) -> Result:
         """Give up the place of a visit for one in another slot; the old one stays when there is no room.
@@ -71,6 +91,7 @@ class VisitOperations:
                 return {"done": False, "late": False}
             visit.slot_id, visit.service, visit.place = slot.id, slot.service, slot.place
             visit.starts_at, visit.ends_at = slot.starts_at, slot.ends_at
+            visit.confirmed_at = None
             return {"done": True}
 
         return await self._operations.run(key, "move_visit", customer_id, work)
@@ -102,10 +123,14 @@ class VisitOperations:
 
     async def _changeable(self, session: AsyncSession, customer_id: int, visit_id: int) -> Appointment | None:
         """The customer's visit, locked, while it may be changed."""
+        visit = await session.scalar(self._booked(customer_id, visit_id))
+        return visit if visit is not None and self.may_change(visit.starts_at) else None
+
+    def _booked(self, customer_id: int, visit_id: int) -> Select[Appointment]:
+        """The customer's visit, locked."""
         query = select(Appointment).where(
             Appointment.id == visit_id,
             Appointment.customer_id == customer_id,
             Appointment.state == AppointmentState.BOOKED,
         )
-        visit = await session.scalar(query.with_for_update())
-        return visit if visit is not None and self.may_change(visit.starts_at) else None
+        return query.with_for_update()

@@ -11,7 +11,7 @@ from core.clock import ManualClock
 from core.db import Database
 from core.media import MediaStore
 from core.settings import Settings
-from crm_bridge.models import Appointment, AppointmentState, Customer, Slot
+from crm_bridge.models import Appointment, AppointmentState, Asset, Customer, Slot
 from tests.actions.chat import Chat
 from tests.actions.conftest import Open
 
@@ -119,6 +119,37 @@ async def test_a_visit_is_moved_and_the_old_time_is_free_again(chats: Open, shop
     [moved] = [one for one in await visits(shop, "demo-1006") if one.id == old.id]
     assert moved.slot_id != old.slot_id
     assert dmitry.said[-1].custom["attachment"]["type"] == "text/calendar"
+
+
+async def test_i_will_be_there_confirms_the_visit_of_the_reminder_and_no_other(
+    chats: Open, shop: Database
+) -> None:
+    dmitry = await chats("demo-1006")
+    first, second = await visits(shop, "demo-1006")
+    assert "вы придёте" in await dmitry.says("Буду", "confirm_appointment", value=str(second.id))
+    assert [one.confirmed_at is not None for one in await visits(shop, "demo-1006")] == [False, True]
+    async with shop.write() as session:
+        cancelled = update(Appointment).where(Appointment.id == first.id)
+        await session.execute(cancelled.values(state=AppointmentState.CANCELLED))
+    assert "уже нет в календаре" in await dmitry.says("Буду", "confirm_appointment", value=str(first.id))
+    await dmitry.says("перенесите визит", "reschedule_appointment")
+    await dmitry.presses(next(iter(dmitry.said[-1].buttons)))
+    [moved] = await visits(shop, "demo-1006")
+    assert moved.id == second.id
+    assert moved.confirmed_at is None  # she said so of another day
+
+
+async def test_the_reminder_of_a_thing_books_a_visit_for_this_thing(chats: Open, shop: Database) -> None:
+    dmitry = await chats("demo-1006")
+    async with shop.read() as session:
+        his = select(Asset).join(Customer).where(Customer.external_ref == "demo-1006").limit(1)
+        thing = (await session.scalars(his)).one()
+    await dmitry.says("Записаться", "book_appointment", value=f"asset:{thing.id}")
+    await dmitry.presses("Обслуживание")
+    await dmitry.presses(next(iter(dmitry.said[-1].buttons)))
+    [booked] = [one for one in await visits(shop, "demo-1006") if one.asset_id]
+    assert booked.asset_id == thing.id
+    assert booked.note == f"{thing.title}: Записаться"
 
 
 async def test_a_visit_is_cancelled_only_after_a_yes(chats: Open, shop: Database) -> None:

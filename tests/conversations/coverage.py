@@ -24,7 +24,7 @@ TOPICS = {
     "account": ("registration_problem", "recover_password", "edit_profile", "personal_data_request"),
     "subscription": ("manage_subscription", "cancel_subscription"),
     "messages": ("notifications_opt_out", "notifications_opt_in"),
-    "visits": ("book_appointment", "reschedule_appointment", "cancel_appointment"),
+    "visits": ("book_appointment", "confirm_appointment", "reschedule_appointment", "cancel_appointment"),
     "technical": ("technical_problem",),
     "company": ("store_info",),
     "feedback": ("complaint", "praise", "leave_review"),

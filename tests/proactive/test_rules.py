@@ -61,6 +61,8 @@ def test_a_mistake_is_named_with_its_line_and_field(old: str, new: str, line: in
     [
         ("late_delivery", "order:1002", {"order": "1002"}, {"order_id": "1002"}),
         ("appointment_soon", "appointment:7:2026-11-21T10", {}, {"value": "7"}),
+        ("maintenance_due", "asset:3:2026-01-10", {}, {"value": "asset:3"}),
+        ("warranty_ending", "warranty:3", {}, {"value": "asset:3"}),
         ("subscription_ending", "subscription:5:end:2026-11-25", {}, {"value": "status:5"}),
         ("restock_due", "bought:3", {"title": "Кофе"}, {"product": "Кофе"}),
     ],
