@@ -47,8 +47,8 @@ class BookAppointment(Dialogue):
         operations = self.services.visit_operations
         things = await self.services.assets.of_customer(talk.customer_id)
         thing = meant(things, talk.details.get("value"))
-        note = ": ".join(filter(None, (thing and thing.title, talk.task.text[:500]))) or None
-        asset_id = thing.id if thing else None
+        about = f"{thing.title}: {talk.task.text}" if thing else talk.task.text
+        note, asset_id = about[:500] or None, thing.id if thing else None
         done = await talk.do(
             "book", lambda key: operations.book(key, talk.customer_id, slot.id, note, asset_id)
         )

@@ -144,10 +144,11 @@ async def test_the_reminder_of_a_thing_books_a_visit_for_this_thing(chats: Open,
     async with shop.read() as session:
         his = select(Asset).join(Customer).where(Customer.external_ref == "demo-1006").limit(1)
         thing = (await session.scalars(his)).one()
+    before = {one.id for one in await visits(shop, "demo-1006")}
     await dmitry.says("Записаться", "book_appointment", value=f"asset:{thing.id}")
     await dmitry.presses("Обслуживание")
     await dmitry.presses(next(iter(dmitry.said[-1].buttons)))
-    [booked] = [one for one in await visits(shop, "demo-1006") if one.asset_id]
+    [booked] = [one for one in await visits(shop, "demo-1006") if one.id not in before]
     assert booked.asset_id == thing.id
     assert booked.note == f"{thing.title}: Записаться"
 
