@@ -117,7 +117,7 @@ class PromoCode(Dialogue):
         return ZoneInfo(self.services.company.cases.hours.time_zone)
 
 
-def names_only_code(rules: PromotionRules, text: str, *, any_code: bool) -> bool:
+def names_only_code(rules: PromotionRules, text: str, *, any_code: bool = False) -> bool:
     """Whether a message is a code of ours and nothing else: «ой, WELCOME10».
 
     Args:

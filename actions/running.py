@@ -36,6 +36,7 @@ from actions.follow_ups import follow_up, goes_on
 from actions.hints import hints
 from actions.phrases import Wish, phrases
 from actions.products import ABOUT_GOODS, names_only_goods
+from actions.promotions import PromoCode, names_only_code
 from actions.rating import SERVED, note_served
 from actions.say import Button, Say
 from actions.services import Services
@@ -253,6 +254,8 @@ class Runner:
             return await self._drop(agenda, turn, say, caller)
         if _repeats_known(task, turn) or self._asks_price(task, turn):
             return await self._run(agenda, turn, say, caller, heard=None)
+        if task.dialogue != PromoCode.name and names_only_code(self._services.company.promotions, turn.text):
+            return await self.begin(PromoCode.name, turn, say, caller, {})
         unsure = bool(turn.ranking) and turn.sureness < UNSURE
         if not unsure and turn.intent not in NO_MATTER | self._dialogues[task.dialogue].kin | {task.dialogue}:
             return None

@@ -6,7 +6,7 @@ from actions.base import ZabotaAction, leave_form
 from actions.events import Event, slot
 from actions.follow_ups import corrected, last_served
 from actions.matters import open_matter
-from actions.promotions import names_only_code
+from actions.promotions import PromoCode, names_only_code
 from actions.rating import ask_for_rating
 from actions.say import Say
 from actions.services import Services
@@ -14,7 +14,6 @@ from actions.tasks import Agenda
 from actions.turn import Turn
 from actions.wording import texts
 
-PROMO_CODE = "promo_code"  # the dialogue
 NOTHING = "nothing"  # as domain.yml resets the slot `offer`
 
 
@@ -71,14 +70,14 @@ class SmallTalk(ZabotaAction):
             case "capabilities":
                 say("utter_capabilities")
             case "chitchat" if not turn.form and self._is_code(turn):
-                return await self._served[PROMO_CODE].answer(turn, say)
+                return await self._served[PromoCode.name].answer(turn, say)
             case _:
                 say("utter_chitchat")
         return []
 
     def _is_code(self, turn: Turn) -> bool:
         """«Ой, WELCOME10»: a code by itself sounds like a joke to the classifier."""
-        about_codes = last_served(turn) == PROMO_CODE
+        about_codes = last_served(turn) == PromoCode.name
         return names_only_code(self.services.company.promotions, turn.text, any_code=about_codes)
 
     def _goodbye(self, turn: Turn, say: Say) -> list[Event]:
