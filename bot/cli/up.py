@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bot.cli.assistant import train_with_progress
 from bot.cli.training import TrainingFailed
-from bot.registry import Registry
+from bot.registry import Registry, TamperedModel
 from bot.run import CUSTOMERS_TO_TRY
 from bot.web.staff.accounts import Accounts, LoginTaken
 from bot.web.staff.roles import Role
@@ -36,11 +36,12 @@ def up() -> None:
     """
     settings = Settings()
     _refuse_taken_ports(settings)
+    trained = _has_model(settings)
     console.print("Bringing the database up to date …")
     upgrade(settings.db_url)
     if settings.demo:
         os.environ[CUSTOMERS_TO_TRY] = _load_demo(settings)
-    if Registry(settings.models, settings.models_key).live() is None:
+    if not trained:
         try:
             train_with_progress()
         except TrainingFailed as why:
@@ -49,6 +50,15 @@ def up() -> None:
     # The supervisor replaces this process: what was needed for the preparation should not stay in memory.
     os.chdir(ROOT)
     os.execv(sys.executable, [sys.executable, "-m", "bot.run"])  # noqa: S606
+
+
+def _has_model(settings: Settings) -> bool:
+    try:
+        return Registry(settings.models, settings.models_key).live() is not None
+    except TamperedModel as file:
+        advice = "It was changed, or trained with another var/. Move models/ away, and a new one is trained."
+        console.print(f"[red]{file} is not a model of this installation.[/]\n{advice}", highlight=False)
+        raise typer.Exit(1) from None
 
 
 def _refuse_taken_ports(settings: Settings) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 import aiohttp_jinja2
 import jinja2
 from aiohttp import hdrs, web
+from babel.numbers import format_decimal
+from jinja2.runtime import Context
 
 from core import logs
 from core.settings import ROOT
@@ -32,9 +34,17 @@ def set_up(app: web.Application) -> None:
         loader=jinja2.FileSystemLoader(WEB / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        filters={"number": number},
     )
     app.router.add_get("/static/{path:.+}", _static)
     app.middlewares.append(_safe)
+
+
+@jinja2.pass_context
+def number(context: Context, value: float, pattern: str = "0.0") -> str:
+    """A figure as people of the page's language write it: `{{ -0.25 | number("+0.00;-0.00") }}` is «−0,25»."""
+    shown: str = format_decimal(value, pattern, locale=context["lang"])
+    return shown.replace("-", "\N{MINUS SIGN}")
 
 
 @web.middleware

@@ -46,6 +46,19 @@ def test_up_says_when_a_port_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert "ZABOTA_PORT" in result.output
 
 
+def test_up_says_when_the_model_is_not_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "a.tar.gz").write_text("a")
+    Registry(tmp_path, b"key of another installation").add(tmp_path / "a.tar.gz", datetime.now(UTC), 1.0)
+    for name, value in {"VAR": str(tmp_path / "var"), "MODELS": str(tmp_path)}.items():
+        monkeypatch.setenv(f"ZABOTA_{name}", value)
+    for name in ("ZABOTA_PORT", "ZABOTA_ENGINE_PORT", "ZABOTA_ACTIONS_PORT"):
+        monkeypatch.setenv(name, "0")
+    result = run(app, ["up"])
+    assert result.exit_code == 1
+    assert "a.tar.gz is not a model of this installation" in result.output
+    assert "Move models/ away" in result.output
+
+
 def test_chat_says_when_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZABOTA_PORT", "1")
     result = run(app, ["chat"])
