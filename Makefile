@@ -36,7 +36,7 @@ train: setup ## train the assistant on data/
 
 test: setup scripts/.browser ## the whole test suite
 	$(APP)/python -m pytest -n $(TEST_WORKERS) $(ARGS)
-	$(ENGINE_PYTHON) -m pytest -c bot/engine/pytest.ini tests/engine tests/nlu $(ARGS)
+	$(ENGINE_PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile -c bot/engine/pytest.ini tests/engine tests/nlu $(ARGS)
 
 test-faults: setup ## ten thousand messages while processes are killed and the database goes away; minutes
 	ZABOTA_FAULT_MESSAGES=$${ZABOTA_FAULT_MESSAGES:-10000} $(APP)/python -m pytest tests/faults -s $(ARGS)
