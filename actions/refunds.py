@@ -91,6 +91,7 @@ class TrackRefund(Dialogue):
         if known is not None:
             due = talk.words.by(known.due_at) if known.due_at else talk.words.text("case.soon")
             values = {"case": known.number, "due": due}
+            talk.known("case", known.number)  # people see to it: how the help was is asked later
         else:
             kind, high = TicketKind.COMPLAINT, TicketPriority.HIGH
             values = await file_case(

@@ -58,6 +58,8 @@ class Player:
                 await self._happens(event)
             await self._turn(customer, turn, language)
         self.world.is_down = False
+        otherwise = self.world.answered_otherwise
+        self._check(not otherwise, f"asked again, it answers otherwise: {', '.join(otherwise)}")
         await self._afterwards(customer)
 
     async def _arrive(self) -> Customer:

@@ -58,7 +58,8 @@ class World:
     base: str = ""  # address of the gateway
     http: aiohttp.ClientSession | None = None
     is_down: bool = False
-    asks_twice: bool = False  # every action is called twice, as by an engine whose first answer was lost
+    asks_twice: bool = False  # every action is called twice, as by an engine that lost the first answer
+    answered_otherwise: list[str] = field(default_factory=list)  # the second time, by name
 
     def refuse_when_down(self, *_: Any) -> None:
         """In the place of a database that does not answer."""
@@ -118,7 +119,9 @@ class Stage:
         world = self.worlds[call["tracker"]["sender_id"]]
         answer = await world.actions.webhook(request)
         if world.asks_twice:
-            answer = await world.actions.webhook(request)
+            again = await world.actions.webhook(request)
+            if again.body != answer.body:
+                world.answered_otherwise.append(call["next_action"])
         if isinstance(answer.body, bytes) and answer.status == HTTPStatus.OK:
             self.said.update(one["response"] for one in json.loads(answer.body)["responses"])
         return answer
