@@ -108,7 +108,7 @@ class Leavers:
 
 def leavers(seed: int, n: int = 8000) -> Leavers:
     """They buy at a rate of their own, and leave with a chance after each purchase: a larger one when it
-    went badly, of which a complaint or few stars tell."""
+    went badly, of which a complaint, few stars or an upset message tell."""
     rng = np.random.default_rng(seed)
     cases: list[tuple[float, ...]] = []
     gone: list[float] = []
@@ -133,10 +133,12 @@ def leavers(seed: int, n: int = 8000) -> Leavers:
         after = any(age < moment <= age + 60 for moment in moments)
         recent = sum(age - 180 <= moment <= age and rng.random() < 0.6 for moment in bad)
         stars = float(np.clip(rng.normal(4.4 - 1.8 * bool(bad and bad[-1] >= before[-1]), 0.6), 1, 5))
+        mood = float(np.clip(rng.normal(0.2 - 0.6 * bool(bad and bad[-1] >= before[-1]), 0.4), -1, 1))
         cases.append(
             churn.features_of(
                 len(before), before[-1], age - before[-1], age, common, recent,
                 stars if rng.random() < 0.4 else None,
+                mood if rng.random() < 0.3 else None,
             )
         )  # fmt: skip
         gone.append(float(left and not after))

@@ -42,7 +42,7 @@ def set_up(app: web.Application) -> None:
 
 @jinja2.pass_context
 def number(context: Context, value: float, pattern: str = "0.0") -> str:
-    """A figure as people of the page's language write it: `{{ -0.25 | number("+0.00;-0.00") }}` is «−0,25»."""
+    """A figure as people of the page's language write it: `{{ -0.2 | number("+0.0;-0.0") }}` is «−0,2»."""
     shown: str = format_decimal(value, pattern, locale=context["lang"])
     return shown.replace("-", "\N{MINUS SIGN}")
 

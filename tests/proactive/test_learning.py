@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.proactive import OtherLayout, calibration_error, telco_figure
-from bot.proactive.learning.delivery import features_of
+from bot.proactive.learning.delivery import NAMES, features_of
 from bot.proactive.learning.logistic import Logistic, ThinHistory, train
 from bot.proactive.learning.payment import STATED, PaymentModel
 from bot.proactive.learning.teaching import NoBetter, _trained, charges_of, learn
@@ -36,8 +36,9 @@ def test_a_model_survives_being_written_down_and_is_calibrated(tmp_path: Path) -
     truth = (rng.random(4000) < 1 / (1 + np.exp(-(given[:, 0] * 2 - 1)))).astype(float)
     model = train("v1", ("a", "b", "c"), given[:3000], truth[:3000])
     model.save(tmp_path / "m.json")
-    again = Logistic.load(tmp_path / "m.json")
+    again = Logistic.load(tmp_path / "m.json", model.names)
     assert again is not None
+    assert Logistic.load(tmp_path / "m.json", ("a", "b")) is None, "it looks at other things than today's"
     many = again.probabilities(given[3000:])
     assert [again.probability(tuple(row)) for row in given[3000:3010]] == pytest.approx(list(many[:10]))
     assert calibration_error(many, truth[3000:]) < 0.06
@@ -79,7 +80,7 @@ async def test_a_company_learns_that_silent_parcels_are_late(shop: Shop) -> None
             await session.flush()
     told = await learn(shop.db, shop.models, shop.now)
     assert told["late_delivery"].isdecimal()
-    model = Logistic.load(shop.models / "late_delivery.json")
+    model = Logistic.load(shop.models / "late_delivery.json", NAMES)
     assert model is not None
     placed = shop.now - 4 * DAY
     silent = features_of(0.3, placed, placed + 5 * DAY, None, "courier", shop.now)

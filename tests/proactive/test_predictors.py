@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from bot.proactive.compose import Reader
 from bot.proactive.explaining import reason_of
@@ -16,11 +16,16 @@ from crm_bridge.models import (
     Appointment,
     AppointmentState,
     Asset,
+    Author,
     Checkpoint,
     CheckpointKind,
+    Conversation,
+    Identity,
     LoyaltyAccount,
     LoyaltyEntry,
     LoyaltyReason,
+    Message,
+    MessageState,
     Order,
     OrderItem,
     OrderState,
@@ -262,6 +267,32 @@ async def test_who_used_to_buy_and_is_silent(shop: Shop) -> None:
     [signal] = await found(shop, "churn_risk", timedelta(0), 21 * DAY)
     assert signal.reason == "silent_with_complaints"
     assert signal.probability > before
+
+
+async def test_who_wrote_in_anger_before_falling_silent_is_likelier_gone(shop: Shop) -> None:
+    for _ in range(5):
+        await bought(shop, await shop.customer(), "Кофе", 62, 32, 2)
+    gone = await shop.customer()
+    await bought(shop, gone, "Кофе", 135, 115, 95, 75, 55)
+    calm = (await found(shop, "churn_risk", timedelta(0), 21 * DAY))[0]
+    async with shop.db.read() as session:
+        visitor = (await session.scalars(select(Identity).where(Identity.customer_id == gone))).one()
+    talk = Conversation(
+        id="c1", identity_id=visitor.id, channel="webchat", account="main", language="ru",
+        created_at=shop.now, updated_at=shop.now,
+    )  # fmt: skip
+    await shop.add(talk)
+    for number, (sounds, ago) in enumerate(((-0.9, 40), (-0.5, 39), (0.9, 90))):  # the last was long ago
+        await shop.add(
+            Message(
+                id=f"m{number}", conversation_id="c1", identity_id=visitor.id, seq=number + 1,
+                author=Author.CUSTOMER, text="…", details={"nlu": {"sentiment": sounds}},
+                state=MessageState.RECEIVED, created_at=shop.now - ago * DAY,
+            )
+        )  # fmt: skip
+    [upset] = await found(shop, "churn_risk", timedelta(0), 21 * DAY)
+    assert (calm.reason, upset.reason) == ("silent", "silent_upset")
+    assert upset.probability > calm.probability
 
 
 async def test_points_that_burn_are_those_that_were_not_spent(shop: Shop) -> None:

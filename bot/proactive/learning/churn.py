@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from bot.proactive.learning.logistic import Logistic
 
 ChurnModel = Logistic
-NAMES = ("overdue", "p_alive", "orders", "gap", "complaints", "stars", "age")
+NAMES = ("overdue", "p_alive", "orders", "gap", "complaints", "stars", "age", "mood")
+UPSET = -0.4  # mood that counts as one complaint more in the stated rule
 OWN_RHYTHM_AFTER = 2.0  # gaps that the common rhythm counts for
 
 
@@ -15,16 +16,18 @@ def shrunk_gap(orders: int, span_days: float, common_days: float) -> float:
     return (span_days + OWN_RHYTHM_AFTER * common_days) / (orders - 1 + OWN_RHYTHM_AFTER)
 
 
-def stated_probability(since_days: float, gap_days: float, complaints: int) -> float:
-    """The stated rule: silent for twice one's own gap is as good as even; complaints make it worse."""
+def stated_probability(since_days: float, gap_days: float, complaints: int, mood: float = 0.0) -> float:
+    """The stated rule: silent for twice one's own gap is as good as even; complaints and upset messages make
+    it worse.
+    """
     overdue = since_days / max(gap_days, 1.0)
-    log_odds = 1.6 * (overdue - 2.0) + 0.7 * min(complaints, 3)
+    log_odds = 1.6 * (overdue - 2.0) + 0.7 * min(complaints + (mood <= UPSET), 3)
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, log_odds))))
 
 
 def stated_of(features: Sequence[float]) -> float:
     """What the stated rule says of a case that is known by its features."""
-    return stated_probability(math.exp(features[0]), 1.0, round(features[4]))
+    return stated_probability(math.exp(features[0]), 1.0, round(features[4]), features[7])
 
 
 def features_of(
@@ -35,12 +38,14 @@ def features_of(
     common_days: float,
     complaints: int,
     stars: float | None,
+    mood: float | None,
 ) -> tuple[float, ...]:
     """What the model looks at.
 
     Args:
         orders: in all; span_days: from the first to the last; since_days: since the last.
-        complaints: of the last 180 days. stars: the newest review's, one to five.
+        complaints: of the last 180 days. stars: of their reviews, one to five, on average.
+        mood: how their messages of the last 60 days sound on average, −1 upset to 1 delighted.
     """
     gap = shrunk_gap(orders, span_days, common_days)
     return (
@@ -51,6 +56,7 @@ def features_of(
         float(min(complaints, 3)),
         (stars or 4.0) - 4.0,
         math.log1p(age_days),
+        mood or 0.0,
     )
 
 

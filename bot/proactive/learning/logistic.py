@@ -71,15 +71,15 @@ class Logistic:
         fresh.replace(path)
 
     @classmethod
-    def load(cls, path: Path) -> Self | None:
-        """The model in a file; None when there is none."""
+    def load(cls, path: Path, names: Sequence[str]) -> Self | None:
+        """The model in a file; None when there is none, or one that looks at other things than today's."""
         if not path.is_file():
             return None
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()
         }
-        return cls(**values)
+        return cls(**values) if values["names"] == tuple(names) else None
 
 
 def train(version: str, names: Sequence[str], cases: "Numbers", answers: "Numbers") -> Logistic:

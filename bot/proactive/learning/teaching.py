@@ -19,6 +19,7 @@ from bot.proactive.learning.logistic import Logistic, ThinHistory, train
 from bot.proactive.learning.payment import DECLINES_SINCE, LEAST_CHARGES, PaymentModel, wrong_with
 from bot.proactive.signals.background import Background, background
 from bot.proactive.signals.base import DAY, epoch
+from bot.proactive.signals.moods import moods_before
 from core import logs
 from core.db import Database
 from crm_bridge.models import (
@@ -226,12 +227,13 @@ async def _standing(
         stayed = set(await session.scalars(after))
         complaints = {row[0]: int(row[1]) for row in await session.execute(complained)}
         stars = {row[0]: float(row[1]) for row in await session.execute(reviewed)}
+        moods = {row[0]: float(row[1]) for row in await session.execute(moods_before(moment))}
     found = []
     for customer_id, orders, first, last in rows:
         age = (moment.timestamp() - first) / DAY
         given = churn.features_of(
             orders, (last - first) / DAY, (moment.timestamp() - last) / DAY, age, known.gap_days,
-            complaints.get(customer_id, 0), stars.get(customer_id),
+            complaints.get(customer_id, 0), stars.get(customer_id), moods.get(customer_id),
         )  # fmt: skip
         found.append((moment, given, customer_id not in stayed))
     return found

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bot.proactive.learning import churn, delivery
 from bot.proactive.learning.logistic import Logistic
 from bot.proactive.learning.payment import PaymentModel
 from bot.proactive.signals.background import Background
@@ -20,7 +21,7 @@ def predictors(known: Background, models: Path) -> dict[str, Predictor]:
         models: the folder of trained models; what is not there is predicted by a stated rule.
     """
     every: tuple[Predictor, ...] = (
-        LateDelivery(known, Logistic.load(models / "late_delivery.json")),
+        LateDelivery(known, Logistic.load(models / "late_delivery.json", delivery.NAMES)),
         WatchedParcel(),
         PaymentFailing(PaymentModel.load(models / "payment_failing.json")),
         SubscriptionEnding(),
@@ -32,6 +33,6 @@ def predictors(known: Background, models: Path) -> dict[str, Predictor]:
         RefundOverdue(),
         IncidentTouches(),
         UnresolvedComplaint(),
-        ChurnRisk(known, Logistic.load(models / "churn_risk.json")),
+        ChurnRisk(known, Logistic.load(models / "churn_risk.json", churn.NAMES)),
     )
     return {one.kind: one for one in every}

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.proactive.learning.churn import (
     OWN_RHYTHM_AFTER,
+    UPSET,
     ChurnModel,
     features_of,
     shrunk_gap,
@@ -15,7 +16,8 @@ from bot.proactive.learning.churn import (
 from bot.proactive.learning.rhythm import Expected, expected_interval, purchases_of
 from bot.proactive.signals.background import BOUGHT_SINCE, LATE_SINCE, Background
 from bot.proactive.signals.base import BY_RULE, DAY, Question, Signal, day_of, epoch
-from crm_bridge.models import Order, OrderItem, OrderState, Review, Ticket, TicketKind
+from bot.proactive.signals.moods import moods_before
+from crm_bridge.models import Identity, Order, OrderItem, OrderState, Review, Ticket, TicketKind
 
 LONGEST = 6  # times the usual interval: longer ago does not tell when somebody comes back
 GONE_AFTER = 2.0  # own gaps without an order
@@ -93,7 +95,7 @@ class ChurnRisk:
     """People who used to buy and have been silent for long, by their own rhythm.
 
     The calibrated model; without one, the stated rule: silent for twice one's own gap is as good as even,
-    complaints make it worse. Reckoned by whole days.
+    complaints and upset messages make it worse. Reckoned by whole days.
     """
 
     kind, profiles = "churn_risk", True
@@ -126,15 +128,23 @@ class ChurnRisk:
         rows = (await session.execute(query)).all()
         if not rows:
             return []
-        complaints, stars = await self._moods(session, asked)
-        found = [self._of(row, today, complaints.get(row[0], 0), stars.get(row[0])) for row in rows]
+        complaints, stars = await self._judged(session, asked)
+        # What is written today counts from tomorrow on: nobody's lines are watched one by one.
+        theirs = moods_before(today.now).where(Identity.customer_id.in_([row[0] for row in rows]))
+        moods: dict[int, float] = {row[0]: row[1] for row in await session.execute(theirs)}
+        found = [
+            self._of(row, today, complaints.get(row[0], 0), stars.get(row[0]), moods.get(row[0]))
+            for row in rows
+        ]
         return [
             signal
             for signal in found
             if signal.probability >= asked.least and asked.subject in (None, signal.subject)
         ]
 
-    async def _moods(self, session: AsyncSession, asked: Question) -> tuple[dict[int, int], dict[int, float]]:
+    async def _judged(
+        self, session: AsyncSession, asked: Question
+    ) -> tuple[dict[int, int], dict[int, float]]:
         since = asked.of_the_day.now - LATE_SINCE
         complained = (
             select(Ticket.customer_id, func.count())
@@ -153,14 +163,19 @@ class ChurnRisk:
         counts = {row[0]: int(row[1]) for row in await session.execute(complained)}
         return counts, {row[0]: float(row[1]) for row in await session.execute(reviewed)}
 
-    def _of(self, row: Any, today: Question, complaints: int, stars: float | None) -> Signal:
+    def _of(
+        self, row: Any, today: Question, complaints: int, stars: float | None, mood: float | None
+    ) -> Signal:
         span, since = (row.last - row.first) / DAY, max(today.now.timestamp() - row.last, 0.0) / DAY
         gap = shrunk_gap(row.n, span, self._known.gap_days)
         if self._model is None:
-            probability, version = stated_probability(since, gap, complaints), BY_RULE
+            probability, version = stated_probability(since, gap, complaints, mood or 0.0), BY_RULE
         else:
-            given = features_of(row.n, span, since, span + since, self._known.gap_days, complaints, stars)
+            given = features_of(
+                row.n, span, since, span + since, self._known.gap_days, complaints, stars, mood
+            )
             probability, version = self._model.probability(given), self._model.version
+        upset = mood is not None and mood <= UPSET
         words = {"days": round(since), "gap": round(gap), "complaints": complaints}
         return Signal(
             self.kind,
@@ -168,7 +183,7 @@ class ChurnRisk:
             f"customer:{row.customer_id}:{row.newest}",
             day_of(row.last + GONE_AFTER * gap * DAY),
             probability,
-            "silent_with_complaints" if complaints else "silent",
+            "silent_with_complaints" if complaints else "silent_upset" if upset else "silent",
             words,
             version,
         )
