@@ -44,8 +44,9 @@ def parts(
     spans = markup.read(outgoing.text, outgoing.markup)
     buttons: Sequence[OutgoingButton] = outgoing.buttons
     if numbered(capabilities, [button.title for button in buttons]):
-        spans = [*spans, Span(_choices(outgoing))]
         buttons = ()
+        if capabilities.inbound:  # else nobody could answer with a number
+            spans = [*spans, Span(_choices(outgoing))]
     made = [Part(file=file) for file in outgoing.files]
     if any(span.text.strip() for span in spans) or not made:
         size = _size(render if marks_count else markup.visible, measure)

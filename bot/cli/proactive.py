@@ -16,7 +16,7 @@ from rich.table import Table
 
 from bot.channels.accounts import FILE, load
 from bot.gateway.policy import ChannelPolicy
-from bot.proactive.book import RuleBook, UnknownRule, WrongStep
+from bot.proactive.book import Kept, RuleBook, UnknownRule, WrongStep
 from bot.proactive.rules import (
     FOLDER,
     BadRule,
@@ -250,13 +250,41 @@ def list_(as_json: AsJson = False) -> None:
     console.print(table)
 
 
+@rules_app.command("try")
+def try_out(
+    name: str, days: Annotated[int, typer.Option(help="Of the past, up to now.", min=1, max=90)] = 14
+) -> None:
+    """Try a rule on the past, beside the live ones: after that a draft is simulated and may go live."""
+    from bot.proactive.trial import trial
+
+    settings, clock = Settings(), SystemClock()
+
+    async def work(db: Database) -> Kept:
+        book = RuleBook(clock)
+        async with db.write() as session:
+            await book.read_files(session, BY)
+            await book.one(session, name)
+        limits, kinds = read_limits(FOLDER), _kinds(settings)
+        await trial(db, clock, limits, _allows(), kinds, models_of(settings), name, days, BY)
+        async with db.read() as session:
+            return await book.one(session, name)
+
+    try:
+        kept = _with_database(settings, work)
+    except UnknownRule:
+        raise typer.BadParameter(f"there is no rule {name}") from None
+    console.print(f"{name} is {kept.state}. What it would have done: /proactive/simulations.")
+
+
 @rules_app.command("move")
 def move(
     name: str,
-    state: Annotated[RuleState, typer.Argument(help="draft, simulated, live or paused.")],
+    state: Annotated[RuleState, typer.Argument(help="draft, live or paused.")],
     why: Annotated[str, typer.Option(help="Kept in the rule's history.")] = "",
 ) -> None:
-    """Bring a rule into another state: draft → simulated → live → paused."""
+    """Bring a rule into another state: draft → simulated (by `rules try`) → live → paused."""
+    if state is RuleState.SIMULATED:
+        raise typer.BadParameter(f"only a trial brings a rule there: zabota proactive rules try {name}")
 
     async def work(db: Database) -> None:
         book = RuleBook(SystemClock())

@@ -70,6 +70,9 @@ def test_every_choice_can_be_made(
     if numbered(can, titles):
         assert not shown
         whole = squeezed("".join(part.plain for part in made))
+        if not can.inbound:  # a number could not be answered: they are not offered
+            assert whole == squeezed(text)
+            return
         assert all(squeezed(f"{n}. {title}") in whole for n, title in enumerate(titles, 1))
     else:
         assert [button.title for button in shown] == titles

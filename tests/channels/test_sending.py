@@ -58,14 +58,17 @@ async def test_buttons_come_back_as_their_ids(channel: Channel, person: Person) 
     (heard,) = person.heard
     if channel.capabilities.buttons:
         assert [title for title, _ in heard.buttons] == ["Да", "Нет"]
-    else:
+    elif channel.capabilities.inbound:
         assert "1. Да\n2. Нет" in heard.text
+    else:  # a number could not be answered: it is not asked for
+        assert heard.text == "Отменить заказ?"
 
 
 async def test_more_buttons_than_fit_become_a_numbered_list(channel: Channel, person: Person) -> None:
     buttons = [OutgoingButton(f"id-{n}", f"Заказ {1000 + n}") for n in range(30)]
     await channel.send(line(channel.name, "Который?", buttons=buttons))
-    assert "30. Заказ 1029" in person.heard[-1].text
+    heard = person.heard[-1].text
+    assert "30. Заказ 1029" in heard if channel.capabilities.inbound else heard == "Который?"
     assert not person.heard[-1].buttons
 
 

@@ -88,8 +88,9 @@ def company(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPat
 def test_from_a_draft_to_the_reason_of_a_decision() -> None:
     assert {rule["state"] for rule in told("rules", "list")} == {"draft"}
     zabota("rules", "move", "late_delivery", "live", code=2)
-    for state in ("simulated", "live"):
-        zabota("rules", "move", "late_delivery", state, "--why", "пора")
+    assert "rules try" in zabota("rules", "move", "late_delivery", "simulated", code=2)[1]
+    assert "late_delivery is simulated" in zabota("rules", "try", "late_delivery", "--days", "1")[1]
+    zabota("rules", "move", "late_delivery", "live", "--why", "пора")
     done = told("run")
     assert (done["rules"], done["signals"]) == (["late_delivery"], 1)
     [decision] = told("explain", PHONE, "--language", "ru")

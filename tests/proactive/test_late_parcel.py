@@ -10,7 +10,7 @@ from sqlalchemy import event, update
 from bot.gateway.sending import EXPIRED
 from bot.gateway.tables import LineState, Outbox
 from bot.proactive.explaining import why
-from bot.proactive.send import Sent
+from bot.proactive.send import QUIET_FOR, Sent
 from bot.proactive.tables import DecisionRow, RuleState, Verdict
 from crm_bridge.models import (
     ConsentRecord,
@@ -221,6 +221,28 @@ async def test_a_person_is_talking_with_her_so_the_service_waits(shop: Shop) -> 
     shop.clock.advance(timedelta(minutes=20))
     await shop.sender().send_due()
     assert len(await shop.lines(maria)) == 1
+
+
+async def test_nobody_is_interrupted_while_writing(shop: Shop) -> None:
+    maria = await shop.customer()
+    await shop.order(maria)
+    await shop.live("late_delivery", holdout="0")
+    await shop.decide()
+    shop.clock.advance(timedelta(minutes=20))
+    async with shop.db.write() as session:
+        visitor = (await _identities(shop))[0]
+        conversations = shop.gateway.conversations
+        talk = await conversations.current(session, visitor, "webchat", "main", "ru")
+        await conversations.write_down(session, talk.id, "m1", "сколько?", shop.clock.now(), {})
+    assert await shop.sender().send_due() == {Sent.LATER: 1}
+    assert (await shop.decisions())[0].why == "in_dialogue"
+    shop.clock.advance(QUIET_FOR)
+    await shop.decide()
+    shop.clock.advance(timedelta(minutes=20))
+    await shop.sender().send_due()
+    [hers, ours] = await shop.lines(maria)
+    assert hers == "сколько?"
+    assert "№ 1002" in ours
 
 
 async def _identities(shop: Shop) -> list[int]:
