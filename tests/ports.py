@@ -13,20 +13,30 @@ RANGE = range(20_000, 30_000)
 _taken: dict[int, IO[str]] = {}  # the locks; they end with this process
 
 
-def free_port() -> int:
+def free_port(in_a_row: int = 1) -> int:
     """A port of 127.0.0.1 that stays this test run's own, whatever other runs are under way.
+
+    Args:
+        in_a_row: so many, of which this is the first.
 
     Raises:
         LookupError: ten thousand are taken.
     """
+    row = 0
     folder = Path(tempfile.gettempdir()) / f"zabota-test-ports-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     for port in RANGE:
-        if port not in _taken and (lock := _locked(folder / str(port))):
-            _taken[port] = lock
-            if _is_free(port):
-                return port
+        row = row + 1 if _take(port, folder) else 0
+        if row == in_a_row:
+            return port - in_a_row + 1
     raise LookupError("no port is free")
+
+
+def _take(port: int, folder: Path) -> bool:
+    if port in _taken or (lock := _locked(folder / str(port))) is None:
+        return False
+    _taken[port] = lock
+    return _is_free(port)
 
 
 def _locked(path: Path) -> IO[str] | None:

@@ -82,8 +82,7 @@ async def running_product(folder: Path, models: Path, **settings: str) -> AsyncI
     await upgrade_async(url)
     db = Database(url)
     await demo.load(db, SystemClock().now())
-    port = free_port()
-    names = {"engine_port": free_port(), "actions_port": free_port(), "port": port} | settings
+    names = {name: free_port() for name in ("engine_port", "actions_port", "port")} | settings
     names.setdefault("action_timeout", 25)  # seconds; a busy machine is slow
     names |= {"models_secret": Settings().models_key.decode()}  # whose models these are
     names |= {"var": folder, "models": models, "database_url": url, "log_level": "warning"}
@@ -104,7 +103,7 @@ async def running_product(folder: Path, models: Path, **settings: str) -> AsyncI
         started_in = time.monotonic() - began
         async with aiohttp.ClientSession() as http:
             supervisor = psutil.Process(child.pid)
-            yield Product(f"http://127.0.0.1:{port}", db, supervisor, http, started_in)
+            yield Product(f"http://127.0.0.1:{names['port']}", db, supervisor, http, started_in)
     finally:
         if child.returncode is None:
             child.terminate()
