@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from zlib import crc32
 
 from aiohttp import web
 from sqlalchemy import func, select
@@ -229,18 +230,19 @@ class Live:
         if self.seen:
             await self.seen({page.staff_id})
         with contextlib.suppress(ConnectionResetError), self.open(page):  # the page was closed
-            async for events in self._events(page, conversation_id):
+            drawn = request.query.get("state", "")
+            async for events in self._events(page, conversation_id, drawn):
                 await response.write(events)
         return response
 
-    async def _events(self, page: Page, conversation_id: str | None) -> AsyncIterator[bytes]:
+    async def _events(self, page: Page, conversation_id: str | None, drawn: str) -> AsyncIterator[bytes]:
         yield b"retry: 2000\n\n"
         loop = asyncio.get_running_loop()
         spoke = loop.time()
         with self._ears(page, conversation_id) as (log_ear, typing_ear):
-            if conversation_id:  # it may have changed since the page was drawn, or while the line was broken
-                yield _event("missed", "")
-            state, looked = await self._state(conversation_id), loop.time()
+            state, looked = await self.state(conversation_id), loop.time()
+            if drawn != state:  # it changed since the page was drawn, or while the line was broken
+                yield _event("dialogue", "")
             while True:
                 await page.wake.wait()  # without a time-out of its own: there are many pages and many wakings
                 page.wake.clear()
@@ -249,11 +251,11 @@ class Live:
                     events.append(_event("typing", typing_ear.typing))
                     typing_ear.typing = None
                 if log_ear and log_ear.log_grew:
-                    log_ear.log_grew, looked, state = False, loop.time(), None
+                    log_ear.log_grew, looked, state = False, loop.time(), ""
                     events.append(_event("dialogue", ""))
                 elif log_ear and loop.time() - looked >= BEAT:  # a hint of another process may be lost
-                    before, state, looked = state, await self._state(conversation_id), loop.time()
-                    if before not in (None, state):
+                    before, state, looked = state, await self.state(conversation_id), loop.time()
+                    if before not in ("", state):
                         events.append(_event("dialogue", ""))
                 if not events and loop.time() - spoke >= BEAT:
                     events.append(b": still here\n\n")
@@ -273,10 +275,10 @@ class Live:
             log_ear.log_grew = False
             yield log_ear, ear
 
-    async def _state(self, conversation_id: str | None) -> tuple[object, ...] | None:
+    async def state(self, conversation_id: str | None) -> str:
         """Something that differs whenever the dialogue would look different."""
         if conversation_id is None:
-            return None
+            return ""
         async with self._db.read() as session:
             held = select(Conversation.epoch, Conversation.status, Conversation.last_seq).where(
                 Conversation.id == conversation_id
@@ -284,7 +286,8 @@ class Live:
             found = (await session.execute(held)).one_or_none()
             states = select(Message.state, func.count()).where(Message.conversation_id == conversation_id)
             by_state = await session.execute(states.group_by(Message.state))
-            return (found, tuple(sorted((str(state), count) for state, count in by_state)))
+            looks = found and tuple(found), sorted((str(state), count) for state, count in by_state)
+            return f"{crc32(repr(looks).encode()):08x}"
 
 
 def _people(row: Row) -> frozenset[int]:

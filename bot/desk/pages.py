@@ -171,6 +171,7 @@ class Desk:
 
     @needs(Right.ANSWER)
     async def dialogue(self, request: web.Request) -> web.Response:
+        state = await self._live.state(request.match_info["id"])  # before it is read: what follows is news
         shown, staff = await self._opened(request), request[LOG_IN].staff
         async with self._db.write() as session:
             await mentions_seen(session, shown.id, staff.id, self._clock.now())
@@ -178,7 +179,9 @@ class Desk:
         lists = await self._lists(request)
         beside = await self._beside.values(staff, shown)
         return self._shell.page(
-            "desk/desk.html", request, lists | beside | {"dialogue": shown, "open_id": shown.id}
+            "desk/desk.html",
+            request,
+            lists | beside | {"dialogue": shown, "open_id": shown.id, "state": state},
         )
 
     @needs(Right.ANSWER)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import aiohttp
 from sqlalchemy import select
@@ -140,10 +141,11 @@ async def test_the_dialogue_that_is_open_hears_of_its_own_news_and_typing(
 async def test_what_changed_before_the_page_listened_is_not_missed(console: Console, agent: Browser) -> None:
     chat = await console.waiting()
     anna = await agent("anna")
-    await anna.get(f"/desk/c/{chat}")
+    _, page = await anna.get(f"/desk/c/{chat}")
+    [state] = re.findall(r'data-state="(\w+)"', page)
     await console.says(chat, "вы здесь?")
-    async with anna.http.get(f"{anna.url}/desk/events?open={chat}") as events:
-        await until(events.content, "missed")
+    async with anna.http.get(f"{anna.url}/desk/events?open={chat}&state={state}") as events:
+        await until(events.content, "dialogue")
 
 
 async def until(stream: aiohttp.StreamReader, event: str) -> str:

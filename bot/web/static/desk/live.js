@@ -60,7 +60,10 @@ function customerTypes() {
 
 export function listen() {
   const query = new URLSearchParams(rows.dataset.query);
-  if (dialogue) query.set("open", dialogue.dataset.id);
+  if (dialogue) {
+    query.set("open", dialogue.dataset.id);
+    query.set("state", dialogue.dataset.state); // as it was drawn: the server tells what was missed
+  }
   const source = new EventSource(`/desk/events?${query}`);
   const on = (name, take) => source.addEventListener(name, (event) => take(JSON.parse(event.data)));
   on("rows", (changes) => {
@@ -76,7 +79,6 @@ export function listen() {
     if (typing) typing.hidden = true;
     for (const part of document.querySelectorAll('[hx-trigger*="desk:dialogue"]')) window.htmx.trigger(part, "desk:dialogue");
   });
-  on("missed", () => window.htmx.trigger(document.getElementById("log"), "desk:dialogue"));
   on("reload", () => location.reload());
   window.addEventListener("pagehide", () => source.close());
 }
