@@ -46,7 +46,6 @@ class Shell:
             "d": lambda key, **given: texts(key, language, **given),
             "called": lambda kind, key: texts.find(f"{kind}.{key}", language) or str(key).replace("_", " "),
             "money": lambda amount: worded(amount, language),
-            "tenths": lambda value: f"{value:.1f}".replace(".", "," if language == "ru" else "."),
             "team": lambda key: self.rules.team_name(key, language),
             "teams": [(team.key, team.name.to(language)) for team in self.rules.teams],
         }

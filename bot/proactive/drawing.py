@@ -30,7 +30,7 @@ class Whisker:
     low: float
     high: float
     certain: bool
-    words: str
+    estimate: Estimate
 
 
 def bars(per_hour: Mapping[str, int]) -> list[Bar]:
@@ -64,7 +64,7 @@ def whiskers(named: Sequence[tuple[str, Estimate]]) -> tuple[list[Whisker], floa
         return round((value - low) / span * WIDTH, 1)
 
     drawn = [
-        Whisker(name, place(one.value), place(one.low), place(one.high), one.certain, in_words(one))
+        Whisker(name, place(one.value), place(one.low), place(one.high), one.certain, one)
         for name, one in named
     ]
     return drawn, place(0.0)
@@ -100,12 +100,7 @@ def calibration(found: Quality) -> list[Dot]:
             up(each.happened.low),
             up(each.happened.high),
             round(3 + 5 * (each.cases / most) ** 0.5, 1),
-            f"{each.predicted:.0%} → {each.happened.value:.0%} (n = {each.cases})",
+            f"{each.predicted * 100:.0f} % → {each.happened.value * 100:.0f} % (n = {each.cases})",
         )
         for each in found.bins
     ]
-
-
-def in_words(one: Estimate | None) -> str:
-    """5.2 (1.0 … 9.4)"""
-    return f"{one.value:.1f} ({one.low:.1f} … {one.high:.1f})" if one else ""

@@ -16,6 +16,7 @@ from bot.proactive.tables import DecisionRow, OutcomeRow, RuleState, SignalRow, 
 from core import logs
 from core.clock import Clock
 from core.db import Database
+from core.figures import figure
 from core.texts import DEFAULT_LANGUAGE
 from crm_bridge.sql import insert_if_absent
 
@@ -126,7 +127,13 @@ def in_words(found: Effect, language: str) -> str:
 
     outs = found.opt_outs.value if found.opt_outs else 0.0
     helped = found.avoided.value if found.avoided else 0.0
-    return texts("paused.annoys", language, outs=f"{outs:.1f}", helped=f"{helped:.1f}", n=found.measured)
+    return texts(
+        "paused.annoys",
+        language,
+        outs=figure(outs, language),
+        helped=figure(helped, language),
+        n=found.measured,
+    )
 
 
 async def effect(session: AsyncSession, name: str, rule: Rule | None) -> Effect:

@@ -15,7 +15,7 @@ from bot.channels.rendering import Part, parts
 from bot.proactive.book import Kept, RuleBook, UnknownRule, WrongStep
 from bot.proactive.compose import Composed, Reader, preview
 from bot.proactive.compose import texts as service_texts
-from bot.proactive.drawing import bars, calibration, in_words, whiskers
+from bot.proactive.drawing import bars, calibration, whiskers
 from bot.proactive.effect import Evaluation
 from bot.proactive.explaining import said_of
 from bot.proactive.incidents import BadIncident, Told, enter
@@ -90,7 +90,7 @@ class ProactivePages:
             }
             for one in kept
         ]
-        return _page("rules", request, {"rows": rows, "words": in_words})
+        return _page("rules", request, {"rows": rows})
 
     @needs(Right.RULES)
     async def rule(self, request: web.Request) -> web.Response:
@@ -222,7 +222,7 @@ class ProactivePages:
         annoyed, annoyed_zero = whiskers([(name, one.opt_outs) for name, one in named if one.opt_outs])
         values = {
             "rows": found, "helped": helped, "zero": zero, "annoyed": annoyed, "annoyed_zero": annoyed_zero,
-            "words": in_words, "titles": titles, "predicted": [(one, calibration(one)) for one in checked],
+            "titles": titles, "predicted": [(one, calibration(one)) for one in checked],
         }  # fmt: skip
         return _page("effect", request, values)
 

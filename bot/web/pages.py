@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 import aiohttp_jinja2
 import jinja2
 from aiohttp import hdrs, web
-from babel.numbers import format_decimal
 from jinja2.runtime import Context
 
 from core import logs
+from core.figures import figure
 from core.settings import ROOT
 
 log = logs.get("web")
@@ -43,8 +43,7 @@ def set_up(app: web.Application) -> None:
 @jinja2.pass_context
 def number(context: Context, value: float, pattern: str = "0.0") -> str:
     """A figure as people of the page's language write it: `{{ -0.2 | number("+0.0;-0.0") }}` is «−0,2»."""
-    shown: str = format_decimal(value, pattern, locale=context["lang"])
-    return shown.replace("-", "\N{MINUS SIGN}")
+    return figure(value, context["lang"], pattern)
 
 
 @web.middleware

@@ -32,7 +32,9 @@ async def test_the_editor_answers_while_one_types(shop: Shop, browser: Browser, 
         await page.screenshot(path=tmp_path / "rules.png", full_page=True)
         await page.goto(f"{url}/proactive/rules/late_delivery")
         text = page.locator("textarea[name=text]")
-        await expect(page.locator(".previews figure")).to_have_count(6)
+        await expect(page.locator(".previews figure")).to_have_count(
+            8
+        )  # four kinds of channels, two languages
         await page.screenshot(path=tmp_path / "rule.png", full_page=True)
         await text.fill(LATE.replace("threshold: 0.6", "threshold: 60"))
         await expect(page.locator(".mistakes")).to_contain_text("строка 4, threshold")

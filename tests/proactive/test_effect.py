@@ -121,7 +121,7 @@ async def test_a_rule_that_annoys_more_than_it_helps_is_paused_and_says_why(shop
         [last, *_] = await shop.book.changes(session, "late_delivery")
     assert row.state is RuleState.PAUSED
     assert last.by == "zabota"
-    assert "25.0" in last.why
+    assert "25,0" in last.why
     assert await evaluation.pause_what_annoys() == []
 
 

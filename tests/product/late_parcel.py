@@ -38,7 +38,7 @@ async def writes_the_rule(page: Page, product: Product) -> None:
     """An administrator writes a new rule; it is a draft."""
     await page.goto(f"{product.base}/proactive/rules/new")
     await page.locator("textarea[name=text]").fill(RULE)
-    await expect(page.locator(".previews figure")).to_have_count(6, timeout=PATIENCE)
+    await expect(page.locator(".previews figure")).to_have_count(8, timeout=PATIENCE)
     await page.get_by_role("button", name="Сохранить черновик").click()
     await expect(page.locator("h1 .state")).to_have_text("черновик", timeout=PATIENCE)
 
