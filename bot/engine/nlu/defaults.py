@@ -29,6 +29,6 @@ def classifier_defaults() -> dict[str, Any]:
         "background": True,  # packaged everyday sentences join the out-of-scope examples
         "vectors": True,  # Russian word vectors
         "encoders": dict(DEFAULT_ENCODERS),  # language -> off, auto or a folder
-        "split": 0.6,  # probability each of several inquiries must reach; 1 never splits
+        "split": 0.7,  # probability each of several inquiries must reach; 1 never splits
         "talk": list(TALK),  # intents that are no inquiry of their own
     }
