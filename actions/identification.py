@@ -62,6 +62,8 @@ class ValidateIdentification(ZabotaAction):
         if turn.requested == CODE and _is_code(turn):
             checked = await self.services.verification.check(turn.conversation_id, turn.text, turn.key)
             return _after_check(checked)
+        if turn.intent == "human_agent":  # «не надо, позовите оператора» is no mere refusal
+            return []
         if wish := _wish(turn):
             return await self._fulfil(turn, wish)
         if turn.intent == "goodbye":

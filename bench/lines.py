@@ -15,7 +15,7 @@ from bot.channels.port import Channel, Outgoing, Rate, Sent
 from bot.channels.vk import CAPABILITIES, Vk
 from bot.gateway.sending import kind_of
 from bot.gateway.tables import LineState, Outbox
-from core.clock import SystemClock
+from core.clock import Clock, SystemClock
 from core.db import Database
 from core.jobs.embedded import JobRow
 from crm_bridge.models import Author, Conversation, Identity, Message, MessageState
@@ -28,18 +28,19 @@ PROVIDER = timedelta(milliseconds=5)  # what a provider takes to answer, where n
 class Slow(Pocket):
     """A provider in memory that takes its time to answer."""
 
+    def __init__(self, clock: Clock, name: str) -> None:
+        super().__init__(clock, name)
+        self.sent_at: list[float] = []
+
     async def send(self, outgoing: Outgoing) -> Sent:
         await asyncio.sleep(PROVIDER.total_seconds())
         self.sent_at.append(time.perf_counter())
         return Sent(outgoing.key)
 
-    sent_at: list[float] = []  # noqa: RUF012 - set anew for each
-
 
 def in_memory() -> Slow:
     slow = Slow(SystemClock(), "vk")
     slow.capabilities = replace(slow.capabilities, account_rate=UNLIMITED)
-    slow.sent_at = []
     return slow
 
 

@@ -1,11 +1,13 @@
 """The desk in a real browser: by keyboard alone, live, on a broken network, and for everybody's eyes."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Error as PlaywrightError
 
 from bot.gateway.outbox import Button, Line
 from crm_bridge.models import Author, ContactKind, ContactPoint, Ticket, TicketKind, TicketState
@@ -115,6 +117,24 @@ async def test_a_button_that_is_drawn_anew_under_the_finger_is_pressed(console: 
     await page.mouse.up()
     await expect(page.get_by_role("button", name="Вопрос решён")).to_be_visible()
     await expect(page.locator("ol.log")).to_contain_text("вы здесь?")
+
+
+async def test_news_of_ones_own_deed_does_not_lead_elsewhere(console: Console, page: Page) -> None:
+    await console.waiting("Мария")
+    await log_in(page, console)
+    await page.locator(ROWS).first.click()
+    await page.wait_for_load_state("load")
+
+    async def slow(route: Route) -> None:
+        answer = await route.fetch()
+        await expect(page.locator("ol.log")).to_contain_text("подключился сотрудник")
+        with contextlib.suppress(PlaywrightError):  # the page is gone, and the answer with it
+            await route.fulfill(response=answer)
+
+    await page.route("**/take", slow)
+    await page.get_by_role("button", name="Ответить самому").click()
+    await page.wait_for_url("**view=mine")
+    await expect(page.get_by_label("Ответ клиенту")).to_be_visible()
 
 
 async def test_what_is_typed_and_pressed_before_the_scripts_came_counts(console: Console, page: Page) -> None:

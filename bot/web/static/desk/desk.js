@@ -32,6 +32,18 @@ for (const end of ["pointerup", "pointercancel"]) {
   });
 }
 
+// Somebody else took the dialogue, or it came back to us: the page around the log is no longer true. A deed of
+// our own says itself where to go, and its news may come before its answer.
+const moved = () => document.querySelector("ol.log")?.dataset.epoch !== dialogue?.dataset.epoch;
+let deeds = 0;
+document.body.addEventListener("htmx:beforeRequest", (event) => (deeds += event.detail.requestConfig.verb === "post"));
+document.body.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.requestConfig.verb !== "post") return;
+  deeds -= 1;
+  const { xhr } = event.detail;
+  if (xhr.status < 400 && !xhr.getResponseHeader("HX-Redirect") && moved()) location.reload();
+});
+
 let wasAtEnd = true;
 let logHadFocus = false;
 document.body.addEventListener("htmx:beforeSwap", (event) => {
@@ -55,9 +67,7 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id !== "log") return;
   if (wasAtEnd) toEnd();
   if (logHadFocus) document.querySelector("ol.log")?.focus({ preventScroll: true });
-  // Somebody else took the dialogue, or it came back to us: the page around the log is no longer true.
-  const epoch = document.querySelector("ol.log")?.dataset.epoch;
-  if (epoch !== dialogue?.dataset.epoch) location.reload();
+  if (!deeds && moved()) location.reload();
 });
 document.body.addEventListener("htmx:afterSettle", () => document.querySelector(".teach select")?.focus());
 document.body.addEventListener("htmx:sendError", () => say(notice.dataset.broken));
