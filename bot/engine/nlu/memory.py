@@ -31,17 +31,26 @@ class Memory:
             self._owners[key] = np.array([column.get(i, -1) for i in self.intents], dtype=np.int32)
         return self._owners[key]
 
-    def similarity_of(self, columns: np.ndarray, values: np.ndarray, row: np.ndarray | None) -> np.ndarray:
-        """Cosines [examples] of one message with every example."""
+    def cosines(self, rows: np.ndarray) -> np.ndarray:
+        """Cosines [rows, examples] of the encoder's vectors of messages with the examples' ones."""
+        assert self.dense is not None
+        return np.asarray(unit(rows) @ self.dense.T)
+
+    def similarity_of(
+        self, columns: np.ndarray, values: np.ndarray, cosines: np.ndarray | None
+    ) -> np.ndarray:
+        """How near [examples] every example lies to one message.
+
+        Args:
+            cosines: [examples] by the encoder, where the message has a vector.
+        """
         inside = (columns >= self.start) & (columns < self.start + self.by_feature.shape[0])
         total = np.zeros(len(self.texts), dtype=np.float32)
         pointer, index, data = self.by_feature.indptr, self.by_feature.indices, self.by_feature.data
         for column, value in zip(columns[inside] - self.start, values[inside], strict=False):
             span = slice(pointer[column], pointer[column + 1])
             total[index[span]] += value * data[span]
-        if row is not None and self.dense is not None and row.any():
-            total = (total + self.dense @ _unit(row[None])[0]) / 2
-        return total
+        return total if cosines is None else (total + cosines) / 2
 
     def similarities(self, matrix: sparse.csr_matrix, dense: np.ndarray | None) -> np.ndarray:
         """Cosines [rows, examples] of many messages; both given as the vectoriser and the encoder make
@@ -51,7 +60,7 @@ class Memory:
         total = np.asarray((lemmas @ self.by_feature).todense(), dtype=np.float32)
         if dense is not None and self.dense is not None:
             known = dense.any(axis=1)
-            total[known] = (total[known] + _unit(dense[known]) @ self.dense.T) / 2
+            total[known] = (total[known] + self.cosines(dense[known])) / 2
         return total
 
     def nearest(self, similarity: np.ndarray) -> tuple[str, str, float] | None:
@@ -97,8 +106,9 @@ def build(
 ) -> Memory:
     """Make the memory of the rows of `matrix`; `span` is the lemma block's range of columns."""
     by_feature = matrix[:, span[0] : span[1]].T.tocsr().astype(np.float32)
-    return Memory(list(texts), list(intents), span[0], by_feature, None if dense is None else _unit(dense))
+    return Memory(list(texts), list(intents), span[0], by_feature, None if dense is None else unit(dense))
 
 
-def _unit(rows: np.ndarray) -> np.ndarray:
+def unit(rows: np.ndarray) -> np.ndarray:
+    """The rows at length 1; rows of zeros stay so."""
     return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9), dtype=np.float32)

@@ -14,6 +14,7 @@ from bot.engine.nlu import training
 from bot.engine.nlu.dense import Dense
 from bot.engine.nlu.feature_cache import FeatureCache
 from bot.engine.nlu.features import Vectoriser
+from bot.engine.nlu.kernel import Kernel
 from bot.engine.nlu.linear import Linear
 from bot.engine.nlu.memory import Memory
 from bot.engine.nlu.rejection import Rejection
@@ -58,6 +59,7 @@ class IntentModel:
     memory: Memory
     options: Options
     report: dict[str, Any]
+    kernel: Kernel | None = None  # where an encoder is installed
     dense: Dense | None = None
 
     @classmethod
@@ -83,22 +85,32 @@ class IntentModel:
             ValueError: the intents are not the same; calibration and rejection would mean nothing.
         """
         parts = training.refit(texts, intents, self.options, self.dense, background, cache)
+        votes = parts.pop("votes")
         if parts["linear"].classes != self.linear.classes:
             raise ValueError("other intents than the model's: a whole training is needed")
         report = {**self.report, "examples": len(texts)}
-        return replace(self, **parts, report=report)
+        kernel = None if self.kernel is None else replace(self.kernel, votes=votes)
+        return replace(self, **parts, kernel=kernel, report=report)
+
+    @property
+    def _background(self) -> np.ndarray:
+        return np.array([name == OUT_OF_SCOPE for name in self.linear.classes])
 
     def predict(self, text: str, ranking_length: int = 10) -> Prediction:
         """Classify one message."""
         columns, values, unseen = self.vectoriser.row(words(clean(text)))
         scores = values @ self.linear.weights[columns].astype(np.float32) + self.linear.bias
-        near = None
+        cosines = None
         if self.dense is not None:
             row = self.dense([text])[0]
             scores = scores + row @ self.linear.weights[self.vectoriser.size :].astype(np.float32)
-            near = row[self.dense.sentences :] if self.dense.sentences < self.dense.width else None
+            near = row[self.dense.sentences :]
+            if near.any():
+                cosines = self.memory.cosines(near[None])[0]
+        if self.kernel is not None and cosines is not None:
+            scores = self.kernel.beside(scores, self.kernel.scores(cosines[None])[0], self._background)
         probability = training.probabilities(scores[None], self.linear.classes, self.temperature)[0]
-        similarity = self.memory.similarity_of(columns, values, near)
+        similarity = self.memory.similarity_of(columns, values, cosines)
         signals, _ = training.signals(
             scores[None], probability[None], self.linear.classes, self.memory, similarity[None],
             unseen[None], np.array([len(columns)]),
@@ -121,6 +133,9 @@ class IntentModel:
         arrays = self.vectoriser.arrays() | self.memory.arrays()
         arrays["weights"] = self.linear.weights.astype(np.float16)
         arrays["bias"] = self.linear.bias
+        if self.kernel is not None:
+            arrays["votes"] = self.kernel.votes.astype(np.float16)
+            arrays["votes_scale"] = np.array(self.kernel.scale)
         np.savez(folder / "intents.npz", **arrays)
         facts = {
             "format": FORMAT,
@@ -149,6 +164,9 @@ class IntentModel:
             vectoriser = Vectoriser.from_arrays(arrays)
             linear = Linear(facts["classes"], arrays["weights"], arrays["bias"])
             memory = Memory.from_arrays(arrays, facts["examples"], facts["example_intents"])
+            kernel = None
+            if "votes" in arrays:
+                kernel = Kernel(arrays["votes"].astype(np.float32), float(arrays["votes_scale"]))
         if facts["dense"] != (dense.describe() if dense is not None else None):
             raise ValueError(
                 f"the model was trained with the dense features {facts['dense']}, installed are "
@@ -156,7 +174,7 @@ class IntentModel:
             )
         return cls(
             vectoriser, linear, facts["temperature"], Rejection.from_json(facts["rejection"]),
-            memory, Options(**facts["options"]), facts["report"], dense,
+            memory, Options(**facts["options"]), facts["report"], kernel, dense,
         )  # fmt: skip
 
 

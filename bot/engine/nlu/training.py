@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
@@ -17,8 +17,16 @@ from bot.engine.nlu import parallel
 from bot.engine.nlu.dense import Dense
 from bot.engine.nlu.feature_cache import FeatureCache
 from bot.engine.nlu.features import BLOCKS, NOVELTY, Vectoriser
-from bot.engine.nlu.linear import calibration_error, fit_linear, fit_linear_beside, fit_temperature, softmax
-from bot.engine.nlu.memory import Memory
+from bot.engine.nlu.kernel import Kernel, fit_votes
+from bot.engine.nlu.linear import (
+    Linear,
+    calibration_error,
+    fit_linear,
+    fit_linear_beside,
+    fit_temperature,
+    softmax,
+)
+from bot.engine.nlu.memory import Memory, unit
 from bot.engine.nlu.rejection import fit_rejection, never
 
 OUT_OF_SCOPE = "out_of_scope"
@@ -82,7 +90,7 @@ class _Rows:
     labels: np.ndarray
     made_up: np.ndarray  # background sentences, not the company's own examples
     sparse: sparse.csr_matrix
-    near: np.ndarray | None  # the encoder's columns, for the nearest example
+    near: np.ndarray | None  # the encoder's vectors: unit rows, or zeros
     table: sparse.csr_matrix  # what the classifier learns from
     span: tuple[int, int]  # the lemma block's columns
     novelty: list[tuple[int, int]]  # the columns of the blocks of `NOVELTY`
@@ -92,6 +100,12 @@ class _Rows:
         return np.stack(
             [_strange_share(known[slice(*s)], matrix[:, slice(*s)]) for s in self.novelty], axis=1
         )
+
+    def votes(self, index: np.ndarray, classes: list[str], seed: int) -> np.ndarray | None:
+        """What some rows vote for; None without an encoder."""
+        if self.near is None:
+            return None
+        return fit_votes(self.near[index], self.labels[index], classes, OUT_OF_SCOPE, seed)
 
     def memory(self, index: np.ndarray) -> Memory:
         """The examples of some rows as neighbours."""
@@ -117,13 +131,13 @@ def fit(
         [*texts, *background], [*intents, *[OUT_OF_SCOPE] * len(background)], real, dense, cache
     )
     splits = _splits(rows, options)
-    whole = functools.partial(fit_linear, rows.table, rows.labels, options.cost, options.seed, OUT_OF_SCOPE)
     jobs: list[Callable[[], Any]] = [
-        whole,
+        functools.partial(_learn, rows, np.arange(len(rows.texts)), options),
         *(functools.partial(_fold_scores, rows, split, options) for split in splits),
     ]
     # Forking pays only where the fits take seconds.
-    linear, *scored = parallel.run(jobs) if len(rows.texts) >= MANY_ROWS else [job() for job in jobs]
+    whole, *scored = parallel.run(jobs) if len(rows.texts) >= MANY_ROWS else [job() for job in jobs]
+    linear, votes = whole
     held = _held_out(rows, [_fold(rows, *one) for one in zip(splits, scored, strict=True)], options)
     report = {
         "examples": real,
@@ -134,9 +148,11 @@ def fit(
         "train_seconds": round(time.perf_counter() - started, 3),
     }
     memory = rows.memory(np.arange(real))
+    scale = held.pop("scale")
     return {
         "vectoriser": vectoriser,
         "linear": linear,
+        "kernel": None if votes is None else Kernel(votes[:real], scale),
         "memory": memory,
         "options": options,
         "report": report,
@@ -175,7 +191,7 @@ def refit(
     background: Sequence[str],
     cache: FeatureCache,
 ) -> dict[str, Any]:
-    """Vectoriser, machines and memory anew; temperature and rejection are left to a whole training.
+    """Vectoriser, machines, votes and memory anew; calibration and rejection are left to a whole training.
 
     For a few examples more or less. The machines are solved beside one another, so they differ from those
     of `fit` within the solver's tolerance.
@@ -186,7 +202,13 @@ def refit(
         [*texts, *background], [*intents, *[OUT_OF_SCOPE] * len(background)], real, dense, cache
     )
     linear = fit_linear_beside(rows.table, rows.labels, options.cost, options.seed, OUT_OF_SCOPE)
-    return {"vectoriser": vectoriser, "linear": linear, "memory": rows.memory(np.arange(real))}
+    votes = rows.votes(np.arange(real), linear.classes, options.seed)
+    return {
+        "vectoriser": vectoriser,
+        "linear": linear,
+        "votes": votes,
+        "memory": rows.memory(np.arange(real)),
+    }
 
 
 def _prepare(
@@ -197,7 +219,7 @@ def _prepare(
     if dense is not None:
         columns = cache.dense(texts, dense) if cache else dense(texts)
         table = sparse.hstack([matrix, sparse.csr_matrix(columns)], format="csr")
-        near = columns[:, dense.sentences :] if dense.sentences < dense.width else None
+        near = unit(columns[:, dense.sentences :]) if dense.sentences < dense.width else None
     if cache:
         cache.save(texts)
     made_up = np.arange(len(texts)) >= real
@@ -227,6 +249,16 @@ class _Fold:
     memory: Memory
     known: np.ndarray  # bool [columns]: whether the fold's training rows have the feature
     scores: np.ndarray
+    votes: np.ndarray | None  # the kernel's on the same rows; None without an encoder
+    voted: np.ndarray  # bool [rows]: whether the row has a vector
+
+    def with_votes(self, scale: float) -> _Fold:
+        """The scores of both opinions, where there is a second one."""
+        if self.votes is None:
+            return self
+        background = np.array([c == OUT_OF_SCOPE for c in self.classes])
+        both = Kernel(self.votes, scale).beside(self.scores, self.votes, background)
+        return replace(self, scores=np.where(self.voted[:, None], both, self.scores))
 
 
 def _strange_share(known: np.ndarray, part: sparse.csr_matrix) -> np.ndarray:
@@ -242,8 +274,9 @@ def _held_out(rows: _Rows, folds: Sequence[_Fold], options: Any) -> dict[str, An
     the intents that stay more than real strangers do.
     """
     if not folds:
-        return {"temperature": 4.0, "rejection": never(), "report": {}}
-    temperature = _temperature(folds, rows.labels)
+        return {"temperature": 4.0, "rejection": never(), "scale": 1.0, "report": {}}
+    temperature, scale = _calibration(folds, rows.labels)
+    folds = [f.with_votes(scale) for f in folds]
     data = _judged(rows, folds, temperature)
     share = options.expected_out_of_scope
     if not _has_enough(rows):
@@ -259,7 +292,7 @@ def _held_out(rows: _Rows, folds: Sequence[_Fold], options: Any) -> dict[str, An
         "held_out_kept": round(float((data["right"] & ~rejected)[inside].mean()), 4),
         "held_out_rejected": round(float(rejected[outside].mean()), 4) if outside.any() else None,
     }
-    return {"temperature": temperature, "rejection": rejection, "report": report}
+    return {"temperature": temperature, "rejection": rejection, "scale": scale, "report": report}
 
 
 def _splits(rows: _Rows, options: Any) -> list[_Split]:
@@ -283,17 +316,28 @@ def _splits(rows: _Rows, options: Any) -> list[_Split]:
     return splits
 
 
-def _fold_scores(rows: _Rows, split: _Split, options: Any) -> tuple[list[str], np.ndarray]:
-    """Classes of a fold's classifier, and its decision values for the rows it did not see."""
-    table, labels = rows.table[split.train], rows.labels[split.train]
-    linear = fit_linear(table, labels, options.cost, options.seed, OUT_OF_SCOPE)
-    return linear.classes, linear.scores(rows.table[split.test])
+def _learn(rows: _Rows, index: np.ndarray, options: Any) -> tuple[Linear, np.ndarray | None]:
+    """The machines of some rows, and the rows' votes."""
+    linear = fit_linear(rows.table[index], rows.labels[index], options.cost, options.seed, OUT_OF_SCOPE)
+    return linear, rows.votes(index, linear.classes, options.seed)
 
 
-def _fold(rows: _Rows, split: _Split, scored: tuple[list[str], np.ndarray]) -> _Fold:
-    classes, scores = scored
+def _fold_scores(rows: _Rows, split: _Split, options: Any) -> tuple[list[str], np.ndarray, np.ndarray | None]:
+    """Classes of a fold's classifier, its decision values for the rows it did not see, and votes on them."""
+    linear, votes = _learn(rows, split.train, options)
+    judged = None
+    if votes is not None and rows.near is not None:
+        kernel, examples = Kernel(votes), rows.near[split.train].T
+        pieces = np.array_split(split.test, len(split.test) // 1000 + 1)
+        judged = np.concatenate([kernel.scores(rows.near[piece] @ examples) for piece in pieces])
+    return linear.classes, linear.scores(rows.table[split.test]), judged
+
+
+def _fold(rows: _Rows, split: _Split, scored: tuple[list[str], np.ndarray, np.ndarray | None]) -> _Fold:
+    classes, scores, votes = scored
     known = np.asarray(rows.sparse[split.train].sum(axis=0)).ravel() > 0
-    return _Fold(split.test, split.gone, classes, rows.memory(split.train), known, scores)
+    voted = np.zeros(len(split.test), bool) if rows.near is None else rows.near[split.test].any(axis=1)
+    return _Fold(split.test, split.gone, classes, rows.memory(split.train), known, scores, votes, voted)
 
 
 def _judged(rows: _Rows, folds: Sequence[_Fold], temperature: float) -> dict[str, np.ndarray]:
@@ -333,11 +377,23 @@ def _folds(labels: np.ndarray, count: int, random: np.random.Generator) -> np.nd
     return fold
 
 
-def _temperature(folds: Sequence[_Fold], labels: np.ndarray) -> float:
+def _calibration(folds: Sequence[_Fold], labels: np.ndarray) -> tuple[float, float]:
+    """Temperature of the linear machines, and the scale of both opinions where there are two.
+
+    Messages with a vector and those without are judged by one rejection: their scores must mean alike.
+    """
+    temperature = _temperature(folds, labels, [np.ones(len(f.rows), bool) for f in folds])
+    if not any(f.voted.any() for f in folds):
+        return temperature, 1.0
+    both = [f.with_votes(1.0) for f in folds]
+    return temperature, _temperature(both, labels, [f.voted for f in folds]) / temperature
+
+
+def _temperature(folds: Sequence[_Fold], labels: np.ndarray, wanted: Sequence[np.ndarray]) -> float:
     scores, targets = [], []
-    for f in folds:
+    for f, rows in zip(folds, wanted, strict=True):
         known = labels[f.rows]
-        keep = ~f.gone & (known != OUT_OF_SCOPE) & np.isin(known, f.classes)
+        keep = rows & ~f.gone & (known != OUT_OF_SCOPE) & np.isin(known, f.classes)
         column = {c: i for i, c in enumerate(f.classes)}
         inside = np.where([c == OUT_OF_SCOPE for c in f.classes], -1e3, f.scores)
         scores.append(inside[keep])
