@@ -22,6 +22,8 @@ def inquiries(text: str) -> list[str]:
         ("отмените заказ 4511 и отпишите меня от рассылки", ["cancel_order", "notifications_opt_out"]),
         ("Where is my order? Also I forgot my password.", ["track_order", "recover_password"]),
         ("Как оплатить картой? И сколько стоит доставка в Казань?", ["payment_methods", "delivery_options"]),
+        ("у меня сломался чайник, а ещё курьер опоздал", ["warranty_repair", "delivery_delay"]),
+        ("верните деньги, переведите на годовой тариф", ["return_item", "manage_subscription"]),
     ],
 )
 def test_two_inquiries(text: str, intents: list[str]) -> None:
@@ -30,7 +32,16 @@ def test_two_inquiries(text: str, intents: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Здравствуйте! Где мой заказ?", "где мой заказ, когда он придет", "спасибо и до свидания", "да", ""],
+    [
+        "Здравствуйте! Где мой заказ?",
+        "где мой заказ, когда он придет",
+        "спасибо и до свидания",
+        "да",
+        "",
+        "Подписку взяла случайно и не пожалела, очень удобная штука, молодцы",
+        "Сменил телефон, а пароль от кабинета остался в старом. Как теперь войти?",
+        "The colour looks completely different in daylight, I'd rather send it back.",
+    ],
 )
 def test_one_inquiry_stays_one(text: str) -> None:
     assert len(inquiries(text)) == 1

@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from bot.engine.nlu.model import Prediction
-from bot.engine.nlu.text import clean, words
+from bot.engine.nlu.morphology import parse
+from bot.engine.nlu.text import clean, is_cyrillic, words
 
 _JOINT = re.compile(
     r"(?:[.!?;…]+|\n+)\s+"
@@ -17,6 +18,24 @@ _JOINT = re.compile(
     r"|\s*,\s+",
     re.IGNORECASE,
 )
+_MORE = re.compile(  # who says so means a second matter
+    r"\b(?:а также|а ещё|а еще|и ещё|и еще|также|ещё и|плюс|кроме того|заодно"
+    r"|also|plus|as well as|additionally|besides|another thing|oh and)\b",
+    re.IGNORECASE,
+)
+# Words of a question or a wish. Russian verbs say by their form whether they ask («верните», «везёте»).
+_ASKING = """
+где когда как сколько почему зачем что чё какой какая какие какое каком какую куда откуда кто чем можно ли неужели
+хочу хотел хотела хотим хотелось бы надо нужно нужен нужна нужны прошу пожалуйста желаю требую пусть мне
+where when how why what which who please want need i'd wanna
+"""
+_ASKING_FIRST = """
+can could may do does did is are will would should let help cancel send give tell show return refund change stop
+unsubscribe remove delete connect call check update book move reschedule fix repair exchange swap add take put
+get make turn switch bring find track reset replace
+"""  # English verbs ask at the beginning
+_WORDS, _WORDS_FIRST = frozenset(_ASKING.split()), frozenset(_ASKING_FIRST.split())
+_FIRST = 3  # words
 _SENTENCE = re.compile(r"[.!?;…\n]")
 _REASONS = (("reschedule_appointment", "cancel_appointment"), ("delivery_delay", "track_order"))
 PARTS_LIMIT = 4
@@ -67,12 +86,23 @@ def find_inquiries(
     kinds = {i.prediction.intent for i in sure}
     if len(sure) == 1 and whole.intent in _told_by({whole.intent, *kinds}):
         return [Inquiry(text, 0, len(text), sure[0].prediction)]
-    if len(kinds) < 2 or len(sure) > PARTS_LIMIT:
+    # «Пришёл не тот чайник, заберите»: a part that asks nothing only tells the story of the one that does.
+    if not _MORE.search(text):
+        sure = [i for i in sure if _asks(i.text)]
+    if len({i.prediction.intent for i in sure}) < 2 or len(sure) > PARTS_LIMIT:
         return single
     # Two parts may tell of one thing in two ways: the whole's own answer must not be surer than both.
     if not whole.rejected and whole.confidence > max(i.prediction.confidence for i in sure):
         return single
     return sure
+
+
+def _asks(part: str) -> bool:
+    """Whether a part of a message is a question, a wish or an order, not only a statement."""
+    found = words(clean(part))
+    if "?" in found or not _WORDS.isdisjoint(found) or not _WORDS_FIRST.isdisjoint(found[:_FIRST]):
+        return True
+    return any({"impr", "2per"} & set(parse(word).tag.grammemes) for word in found if is_cyrillic(word))
 
 
 def _told_by(intents: set[str]) -> set[str]:
