@@ -13,14 +13,15 @@ from bot.engine.nlu.text import clean, is_cyrillic, words
 
 _JOINT = re.compile(
     r"(?:[.!?;…]+|\n+)\s+"
-    r"|\s*,?\s+(?:а также|а ещё|а еще|и ещё|и еще|также|ещё и|еще и|плюс|кроме того|заодно|и заодно|и потом|а потом|и|and also|and then|and|also|plus"
+    r"|\s*,?\s+(?:а также|а ещё|а еще|и ещё|и еще|также|ещё и|еще и|кроме того|заодно|и заодно|и потом|а потом|и|and also|and then|and|also"
     r"|as well as|additionally|besides|oh and|another thing)\s+"
-    r"|\s*,\s+",
+    # A subordinate clause belongs to what it explains: «вернут ли деньги, если откажусь».
+    r"|\s*,\s+(?!(?:если|чтобы|чтоб|пока|потому что|так как|чем|котор\w+|[вн]а? как\w+|if|because|since|while|so that|unless|which)\b)",
     re.IGNORECASE,
 )
 _MORE = re.compile(  # who says so means a second matter
-    r"\b(?:а также|а ещё|а еще|и ещё|и еще|также|ещё и|плюс|кроме того|заодно"
-    r"|also|plus|as well as|additionally|besides|another thing|oh and)\b",
+    r"\b(?:а также|а ещё|а еще|и ещё|и еще|также|ещё и|кроме того|заодно"
+    r"|also|as well as|additionally|besides|another thing|oh and)\b",
     re.IGNORECASE,
 )
 # Words of a question or a wish. Russian verbs say by their form whether they ask («верните», «везёте»).
@@ -102,7 +103,12 @@ def _asks(part: str) -> bool:
     found = words(clean(part))
     if "?" in found or not _WORDS.isdisjoint(found) or not _WORDS_FIRST.isdisjoint(found[:_FIRST]):
         return True
-    return any({"impr", "2per"} & set(parse(word).tag.grammemes) for word in found if is_cyrillic(word))
+    return any(_orders(word) for word in found if is_cyrillic(word))
+
+
+def _orders(word: str) -> bool:
+    tag = parse(word).tag
+    return "impr" in tag or {"VERB", "2per"} in tag
 
 
 def _told_by(intents: set[str]) -> set[str]:

@@ -21,15 +21,28 @@ class Memory:
     start: int  # first column of the lemma block in the vectoriser's rows
     by_feature: sparse.csr_matrix  # float32 [lemma features, examples]
     dense: np.ndarray | None  # float32 [examples, width], unit rows or zeros; the encoder's columns
-    _owners: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, repr=False)
+    _groups: dict[tuple[str, ...], tuple[np.ndarray, np.ndarray, np.ndarray]] = field(
+        default_factory=dict, repr=False
+    )
 
-    def owners(self, classes: Sequence[str]) -> np.ndarray:
-        """Column of each example's intent in `classes`, -1 when it is not among them."""
-        key = tuple(classes)
-        if key not in self._owners:
+    def nearest_of_each(self, classes: Sequence[str], similarity: np.ndarray) -> np.ndarray:
+        """The cosine with the nearest example of every class [rows, classes]; 0 where it has none."""
+        order, starts, columns = self._grouped(tuple(classes))
+        found = np.zeros((len(similarity), len(classes)), dtype=similarity.dtype)
+        if len(order):
+            found[:, columns] = np.maximum.reduceat(similarity[:, order], starts, axis=1)
+        return np.maximum(found, 0)
+
+    def _grouped(self, classes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The examples class by class, where each class begins among them, and the classes' columns."""
+        if classes not in self._groups:
             column = {c: i for i, c in enumerate(classes)}
-            self._owners[key] = np.array([column.get(i, -1) for i in self.intents], dtype=np.int32)
-        return self._owners[key]
+            owner = np.array([column.get(i, -1) for i in self.intents], dtype=np.int32)
+            order = np.argsort(owner, kind="stable")
+            order = order[owner[order] >= 0]
+            columns, starts = np.unique(owner[order], return_index=True)
+            self._groups[classes] = (order, starts, columns)
+        return self._groups[classes]
 
     def cosines(self, rows: np.ndarray) -> np.ndarray:
         """Cosines [rows, examples] of the encoder's vectors of messages with the examples' ones."""

@@ -62,11 +62,10 @@ def signals(
     rest[rows, best] = 0
     second = np.sort(inside, axis=1)[:, -2] if (~is_background).sum() > 1 else np.full(len(rows), -1.0)
     background = scores[:, is_background].max(1) if is_background.any() else np.full(len(rows), -1.0)
-    owner = memory.owners(classes)
-    foreign = is_background[owner] & (owner >= 0)
-    own = similarity[:, ~foreign].max(1) if (~foreign).any() else np.zeros(len(rows))
-    agreement = np.where(owner[None] == best[:, None], similarity, 0).max(1)
-    strange = similarity[:, foreign].max(1) if foreign.any() else np.zeros(len(rows))
+    nearest = memory.nearest_of_each(classes, similarity)
+    own = np.where(is_background, 0, nearest).max(1)
+    agreement = nearest[rows, best]
+    strange = np.where(is_background, nearest, 0).max(1)
     table = np.stack(
         [
             _log_odds(top), top - rest.max(1), background, inside[rows, best], second,
