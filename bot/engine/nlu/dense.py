@@ -35,7 +35,7 @@ class Dense:
         word_vectors: WordVectors | None,
         by_language: Mapping[str, Encoder],
         vector_weight: float = VECTOR_WEIGHT,
-        encoder_weight: float = 2.0,
+        encoder_weight: float = 1.0,
     ) -> None:
         """Weights are the lengths of a text's row in either span."""
         self._vectors = word_vectors
@@ -91,7 +91,7 @@ def dense_features(
     use_vectors: bool = True,
     by_language: Mapping[str, str] | None = None,
     vector_weight: float = VECTOR_WEIGHT,
-    encoder_weight: float = 2.0,
+    encoder_weight: float = 1.0,
 ) -> Dense | None:
     """The dense features that the settings and the installation allow; None when there are none."""
     found = {}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-SHARPNESS = 4.0  # of the kernel exp(SHARPNESS * (cosine - 1))
+SHARPNESS = 3.0  # of the kernel exp(SHARPNESS * (cosine - 1))
 RIDGE = 0.1
 WEIGHT = 3.0  # of the votes beside the linear machines' decision values
 ROWS_LIMIT = 12_000  # examples that vote: the square of it are 4-byte numbers, 576 MB, while training
