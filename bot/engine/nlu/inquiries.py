@@ -27,8 +27,8 @@ _MORE = re.compile(  # who says so means a second matter
 # Words of a question or a wish. Russian verbs say by their form whether they ask («верните», «везёте»).
 _ASKING = """
 где когда как сколько почему зачем что чё какой какая какие какое каком какую куда откуда кто чем можно ли неужели
-хочу хотел хотела хотим хотелось бы надо нужно нужен нужна нужны прошу пожалуйста желаю требую пусть мне
-where when how why what which who please want need i'd wanna
+скока хочу хачу хочю хотел хотела хотим хотелось бы надо нада нужно нужен нужна нужны прошу пожалуйста пж плиз желаю требую пусть мне
+where when how why what which who please pls plz want need i'd wanna
 """
 _ASKING_FIRST = """
 can could may do does did is are will would should let help cancel send give tell show return refund change stop
