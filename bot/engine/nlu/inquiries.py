@@ -41,6 +41,7 @@ _SENTENCE = re.compile(r"[.!?;…\n]")
 _REASONS = (("reschedule_appointment", "cancel_appointment"), ("delivery_delay", "track_order"))
 PARTS_LIMIT = 4
 PEOPLE = "human_agent"
+TOLD = "complaint"  # is made by telling
 _SHORTEST = 2  # words in a part
 
 
@@ -89,7 +90,7 @@ def find_inquiries(
         return [Inquiry(text, 0, len(text), sure[0].prediction)]
     # «Пришёл не тот чайник, заберите»: a part that asks nothing only tells the story of the one that does.
     if not _MORE.search(text):
-        sure = [i for i in sure if _asks(i.text)]
+        sure = [i for i in sure if i.prediction.intent == TOLD or _asks(i.text)]
     if len({i.prediction.intent for i in sure}) < 2 or len(sure) > PARTS_LIMIT:
         return single
     # Two parts may tell of one thing in two ways: the whole's own answer must not be surer than both.

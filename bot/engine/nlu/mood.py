@@ -39,7 +39,12 @@ class SentimentAnalyser(GraphComponent):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """Which intents teach what: their examples are the only labelled moods a company has."""
-        return {"positive": ["praise", "thanks"], "negative": ["complaint"], "seed": 7}
+        return {
+            "positive": ["praise", "thanks"],
+            "negative": ["complaint"],
+            "mixed": ["delivery_delay"],  # asked calmly and in anger: an example teaches no mood
+            "seed": 7,
+        }
 
     @classmethod
     def create(
@@ -73,7 +78,12 @@ class SentimentAnalyser(GraphComponent):
     def train(self, training_data: TrainingData) -> Resource:
         """Learn from the intents that have a mood."""
         moods = dict.fromkeys(self._config["positive"], 1) | dict.fromkeys(self._config["negative"], -1)
-        examples = [e for e in training_data.intent_examples if e.get(TEXT) and e.get(INTENT)]
+        mixed = self._config["mixed"]
+        examples = [
+            e
+            for e in training_data.intent_examples
+            if e.get(TEXT) and e.get(INTENT) and e.get(INTENT) not in mixed
+        ]
         texts = [e.get(TEXT) for e in examples]
         labels = np.array([moods.get(e.get(INTENT), 0) for e in examples])
         self._model = MoodModel.fit(texts, labels, self._config["seed"])
