@@ -111,8 +111,8 @@ async def test_the_bot_never_speaks_after_a_takeover(stage: Stage, monkeypatch: 
         chat, job = await stage.customer(f"visitor{number}")
 
         async def take() -> None:
-            # From the first step to long after the answer, however many steps the database's threads take here.
-            await steps(int(4000 ** chance.random()))
+            # From the first step to long after the answer, however many steps the database's threads take.
+            await steps(int(10_000 ** chance.random()))
             await stage.work.take(stage.anna, chat, 0)
 
         await asyncio.gather(stage.gateway.turns.run(job), take())
