@@ -24,6 +24,7 @@ class Memory:
     _groups: dict[tuple[str, ...], tuple[np.ndarray, np.ndarray, np.ndarray]] = field(
         default_factory=dict, repr=False
     )
+    _voiced: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
 
     def nearest_of_each(self, classes: Sequence[str], similarity: np.ndarray) -> np.ndarray:
         """The cosine with the nearest example of every class [rows, classes]; 0 where it has none."""
@@ -47,7 +48,13 @@ class Memory:
     def cosines(self, rows: np.ndarray) -> np.ndarray:
         """Cosines [rows, examples] of the encoder's vectors of messages with the examples' ones."""
         assert self.dense is not None
-        return np.asarray(unit(rows) @ self.dense.T)
+        if self._voiced is None:  # examples of a language without an encoder are not multiplied
+            voiced = np.flatnonzero(self.dense.any(axis=1))
+            self._voiced = (voiced, np.ascontiguousarray(self.dense[voiced]))
+        index, vectors = self._voiced
+        found = np.zeros((len(rows), len(self.texts)), dtype=np.float32)
+        found[:, index] = unit(rows) @ vectors.T
+        return found
 
     def similarity_of(
         self, columns: np.ndarray, values: np.ndarray, cosines: np.ndarray | None
