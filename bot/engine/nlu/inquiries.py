@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from bot.engine.nlu.model import Prediction
@@ -56,24 +56,22 @@ class Inquiry:
 
 
 def find_inquiries(
-    text: str, predict: Callable[[str], Prediction], talk: Collection[str], least: float
+    text: str, predict: Callable[[Sequence[str]], Sequence[Prediction]], talk: Collection[str], least: float
 ) -> list[Inquiry]:
     """The message's inquiries in order; one, the whole, unless two parts are surely about different things.
 
     Args:
         text: the message.
-        predict: the classifier.
+        predict: the classifier of some texts.
         talk: intents of mere talk; a greeting or thanks is no inquiry of its own.
         least: probability that a part must reach.
     """
-    whole = predict(text)
+    parts = _parts(text) if len(words(clean(text))) >= 2 * _SHORTEST else []
+    whole, *of_parts = predict([text, *(text[start:end] for start, end in parts)])
     single = [Inquiry(text, 0, len(text), whole)]
-    if len(words(clean(text))) < 2 * _SHORTEST:
-        return single
     sure: list[Inquiry] = []
-    for start, end in _parts(text):
+    for (start, end), found in zip(parts, of_parts, strict=True):
         part = text[start:end]
-        found = predict(part)
         if found.rejected or found.intent in talk or found.confidence < least:
             continue
         if sure and sure[-1].prediction.intent == found.intent:

@@ -23,7 +23,7 @@ ROWS_LIMIT = 12_000  # examples that vote: the square of it are 4-byte numbers, 
 class Kernel:
     """The examples' votes."""
 
-    votes: np.ndarray  # float32 [examples, classes]; zero for examples without a vector
+    votes: np.ndarray  # float32 [examples, classes]
     scale: float = 1.0  # brings the sum of both opinions to the scale of the linear machines alone
 
     def scores(self, cosines: np.ndarray) -> np.ndarray:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from bot.engine.nlu.tiles import Tiles
+
 
 @dataclass
 class Memory:
@@ -20,11 +22,11 @@ class Memory:
     intents: list[str]
     start: int  # first column of the lemma block in the vectoriser's rows
     by_feature: sparse.csr_matrix  # float32 [lemma features, examples]
-    dense: np.ndarray | None  # float32 [examples, width], unit rows or zeros; the encoder's columns
+    voiced: np.ndarray  # the examples whose language the encoder knows
+    vectors: Tiles | None  # [width, voiced], the encoder's, unit columns; None without an encoder
     _groups: dict[tuple[str, ...], tuple[np.ndarray, np.ndarray, np.ndarray]] = field(
         default_factory=dict, repr=False
     )
-    _voiced: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
 
     def nearest_of_each(self, classes: Sequence[str], similarity: np.ndarray) -> np.ndarray:
         """The cosine with the nearest example of every class [rows, classes]; 0 where it has none."""
@@ -46,15 +48,9 @@ class Memory:
         return self._groups[classes]
 
     def cosines(self, rows: np.ndarray) -> np.ndarray:
-        """Cosines [rows, examples] of the encoder's vectors of messages with the examples' ones."""
-        assert self.dense is not None
-        if self._voiced is None:  # examples of a language without an encoder are not multiplied
-            voiced = np.flatnonzero(self.dense.any(axis=1))
-            self._voiced = (voiced, np.ascontiguousarray(self.dense[voiced]))
-        index, vectors = self._voiced
-        found = np.zeros((len(rows), len(self.texts)), dtype=np.float32)
-        found[:, index] = unit(rows) @ vectors.T
-        return found
+        """Cosines [rows, voiced] of the encoder's vectors of messages with the examples' ones."""
+        assert self.vectors is not None
+        return self.vectors.after(unit(rows))
 
     def similarity_of(
         self, columns: np.ndarray, values: np.ndarray, cosines: np.ndarray | None
@@ -62,7 +58,7 @@ class Memory:
         """How near [examples] every example lies to one message.
 
         Args:
-            cosines: [examples] by the encoder, where the message has a vector.
+            cosines: [voiced] by the encoder, where the message has a vector.
         """
         inside = (columns >= self.start) & (columns < self.start + self.by_feature.shape[0])
         total = np.zeros(len(self.texts), dtype=np.float32)
@@ -70,7 +66,7 @@ class Memory:
         for column, value in zip(columns[inside] - self.start, values[inside], strict=False):
             span = slice(pointer[column], pointer[column + 1])
             total[index[span]] += value * data[span]
-        return total if cosines is None else (total + cosines) / 2
+        return total if cosines is None else self._both(total[None], cosines[None])[0]
 
     def similarities(self, matrix: sparse.csr_matrix, dense: np.ndarray | None) -> np.ndarray:
         """Cosines [rows, examples] of many messages; both given as the vectoriser and the encoder make
@@ -78,10 +74,16 @@ class Memory:
         """
         lemmas = matrix[:, self.start : self.start + self.by_feature.shape[0]]
         total = np.asarray((lemmas @ self.by_feature).todense(), dtype=np.float32)
-        if dense is not None and self.dense is not None:
+        if dense is not None and self.vectors is not None:
             known = dense.any(axis=1)
-            total[known] = (total[known] + self.cosines(dense[known])) / 2
+            total[known] = self._both(total[known], self.cosines(dense[known]))
         return total
+
+    def _both(self, by_words: np.ndarray, cosines: np.ndarray) -> np.ndarray:
+        """The mean [rows, examples] of both likenesses, in place of the first."""
+        by_words[:, self.voiced] += cosines
+        by_words /= 2
+        return by_words
 
     def nearest(self, similarity: np.ndarray) -> tuple[str, str, float] | None:
         """The nearest example, its intent, the cosine; None when nothing is shared with any."""
@@ -101,8 +103,14 @@ class Memory:
             "memory_indptr": m.indptr.astype(np.int32),
             "memory_start": np.array(self.start),
         }
-        if self.dense is not None:
-            out["memory_dense"] = self.dense.astype(np.float16)
+        if self.vectors is not None:
+            out["memory_dense"] = self.stored(self.vectors.whole().T)
+        return out
+
+    def stored(self, values: np.ndarray) -> np.ndarray:
+        """Rows of all examples as they are stored, float16: `values` for those with a vector, zeros else."""
+        out = np.zeros((len(self.texts), values.shape[1]), dtype=np.float16)
+        out[self.voiced] = values
         return out
 
     @classmethod
@@ -113,8 +121,8 @@ class Memory:
             (arrays["memory_data"].astype(np.float32), arrays["memory_indices"], indptr),
             shape=(len(indptr) - 1, len(texts)),
         )
-        dense = arrays["memory_dense"].astype(np.float32) if "memory_dense" in arrays else None
-        return cls(texts, intents, int(arrays["memory_start"]), matrix, dense)
+        voiced, vectors = _with_vector(arrays.get("memory_dense"))
+        return cls(texts, intents, int(arrays["memory_start"]), matrix, voiced, vectors)
 
 
 def build(
@@ -126,7 +134,16 @@ def build(
 ) -> Memory:
     """Make the memory of the rows of `matrix`; `span` is the lemma block's range of columns."""
     by_feature = matrix[:, span[0] : span[1]].T.tocsr().astype(np.float32)
-    return Memory(list(texts), list(intents), span[0], by_feature, None if dense is None else unit(dense))
+    vectors = None if dense is None else unit(dense)
+    return Memory(list(texts), list(intents), span[0], by_feature, *_with_vector(vectors))
+
+
+def _with_vector(dense: np.ndarray | None) -> tuple[np.ndarray, Tiles | None]:
+    """Which examples have a vector, and the vectors."""
+    if dense is None:
+        return np.zeros(0, dtype=int), None
+    voiced = np.flatnonzero(dense.any(axis=1))
+    return voiced, Tiles(dense[voiced].T)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

@@ -96,17 +96,30 @@ class IntentModel:
     def _background(self) -> np.ndarray:
         return np.array([name == OUT_OF_SCOPE for name in self.linear.classes])
 
-    def predict(self, text: str, ranking_length: int = 10) -> Prediction:
+    def predict(self, text: str) -> Prediction:
         """Classify one message."""
+        return self.predict_all([text])[0]
+
+    def predict_all(self, texts: Sequence[str], ranking_length: int = 10) -> list[Prediction]:
+        """Classify some messages; an encoder reads them together."""
+        if self.dense is None:
+            return [self._predict(text, None, None, ranking_length) for text in texts]
+        rows = self.dense(texts)
+        near = rows[:, self.dense.sentences :]
+        known = near.any(axis=1)
+        cosines = self.memory.cosines(near) if known.any() else near
+        return [
+            self._predict(text, row, cosine if heard else None, ranking_length)
+            for text, row, cosine, heard in zip(texts, rows, cosines, known, strict=True)
+        ]
+
+    def _predict(
+        self, text: str, row: np.ndarray | None, cosines: np.ndarray | None, ranking_length: int
+    ) -> Prediction:
         columns, values, unseen = self.vectoriser.row(words(clean(text)))
         scores = values @ self.linear.weights[columns].astype(np.float32) + self.linear.bias
-        cosines = None
-        if self.dense is not None:
-            row = self.dense([text])[0]
+        if row is not None:
             scores = scores + row @ self.linear.weights[self.vectoriser.size :].astype(np.float32)
-            near = row[self.dense.sentences :]
-            if near.any():
-                cosines = self.memory.cosines(near[None])[0]
         if self.kernel is not None and cosines is not None:
             scores = self.kernel.beside(scores, self.kernel.scores(cosines[None])[0], self._background)
         probability = training.probabilities(scores[None], self.linear.classes, self.temperature)[0]
@@ -134,7 +147,7 @@ class IntentModel:
         arrays["weights"] = self.linear.weights.astype(np.float16)
         arrays["bias"] = self.linear.bias
         if self.kernel is not None:
-            arrays["votes"] = self.kernel.votes.astype(np.float16)
+            arrays["votes"] = self.memory.stored(self.kernel.votes)
             arrays["votes_scale"] = np.array(self.kernel.scale)
         np.savez(folder / "intents.npz", **arrays)
         facts = {
@@ -166,7 +179,8 @@ class IntentModel:
             memory = Memory.from_arrays(arrays, facts["examples"], facts["example_intents"])
             kernel = None
             if "votes" in arrays:
-                kernel = Kernel(arrays["votes"].astype(np.float32), float(arrays["votes_scale"]))
+                votes = arrays["votes"][memory.voiced].astype(np.float32)
+                kernel = Kernel(votes, float(arrays["votes_scale"]))
         if facts["dense"] != (dense.describe() if dense is not None else None):
             raise ValueError(
                 f"the model was trained with the dense features {facts['dense']}, installed are "

@@ -99,7 +99,7 @@ def answer(
     out = []
     for text in texts:
         began = time.perf_counter()
-        found = find_inquiries(repair(text).text, model.predict, talk, split)[0].prediction
+        found = find_inquiries(repair(text).text, model.predict_all, talk, split)[0].prediction
         name, confidence = found.ranking[0]
         out.append(
             {

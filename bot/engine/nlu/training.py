@@ -151,7 +151,7 @@ def fit(
     return {
         "vectoriser": vectoriser,
         "linear": linear,
-        "kernel": None if votes is None else Kernel(votes[:real], scale),
+        "kernel": None if votes is None else Kernel(votes[memory.voiced], scale),
         "memory": memory,
         "options": options,
         "report": report,
@@ -202,11 +202,12 @@ def refit(
     )
     linear = fit_linear_beside(rows.table, rows.labels, options.cost, options.seed, OUT_OF_SCOPE)
     votes = rows.votes(np.arange(real), linear.classes, options.seed)
+    memory = rows.memory(np.arange(real))
     return {
         "vectoriser": vectoriser,
         "linear": linear,
-        "votes": votes,
-        "memory": rows.memory(np.arange(real)),
+        "votes": None if votes is None else votes[memory.voiced],
+        "memory": memory,
     }
 
 
