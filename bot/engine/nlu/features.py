@@ -26,6 +26,7 @@ from bot.engine.nlu.text import clean, is_cyrillic, words
 Ids = np.ndarray  # uint32, one entry an occurrence
 
 NOVELTY = ("words", "forms")  # blocks whose unseen features tell that a message is strange
+_BLOCK = np.uint64(32)  # bits of a feature's number, below its block's
 PAIR_WORDS_LIMIT = 40  # pairs grow with the square: a longer message pairs only its first words
 
 
@@ -115,15 +116,6 @@ BLOCKS = (
 )
 
 
-@dataclass
-class _Table:
-    """Vocabulary of one block: sorted feature numbers, their inverse document frequencies, first column."""
-
-    ids: np.ndarray  # uint32 [features]
-    idf: np.ndarray  # float32 [features]
-    offset: int
-
-
 Counted = tuple[np.ndarray, np.ndarray, np.ndarray]  # number of the text, feature, how often it stands there
 
 
@@ -143,10 +135,15 @@ def counted_features(texts: Sequence[str], blocks: Sequence[Block]) -> list[Coun
 class Vectoriser:
     """Text to a sparse row: sublinear term frequency, idf, unit length a block."""
 
-    def __init__(self, tables: Sequence[_Table], blocks: Sequence[Block] = BLOCKS) -> None:
-        self._tables = list(tables)
+    def __init__(self, tables: Sequence[tuple[Ids, np.ndarray]], blocks: Sequence[Block] = BLOCKS) -> None:
+        """Every block's features in ascending order, and their inverse document frequencies."""
         self._blocks = blocks
-        self.size = sum(len(t.ids) for t in self._tables)
+        self._scales = np.array([b.weight for b in blocks])
+        self._starts = np.cumsum([0, *(len(ids) for ids, _ in tables)])
+        self._keys = _keys([ids for ids, _ in tables])
+        self._idf = np.concatenate([idf for _, idf in tables])
+        self._novelty = [i for i, b in enumerate(blocks) if b.name in NOVELTY]
+        self.size = len(self._keys)
 
     @classmethod
     def fit(
@@ -162,29 +159,29 @@ class Vectoriser:
         """
         counted = (count or counted_features)(texts, blocks)
         tables = []
-        offset = 0
         for block, (_, found, _) in zip(blocks, counted, strict=True):
             ids, df = np.unique(found, return_counts=True)
             keep = df >= block.min_df
             idf = np.log((1 + len(texts)) / (1 + df[keep])) + 1
-            tables.append(_Table(ids[keep].astype(np.uint32), idf.astype(np.float32), offset))
-            offset += int(keep.sum())
+            tables.append((ids[keep].astype(np.uint32), idf.astype(np.float32)))
         made = cls(tables, blocks)
         return made, made._matrix(counted, len(texts))
 
     def _matrix(self, counted: Sequence[Counted], texts: int) -> sparse.csr_matrix:
         """What `row` does, for many texts at once."""
         rows, columns, values = [], [], []
-        for block, table, (index, ids, counts) in zip(self._blocks, self._tables, counted, strict=True):
-            if not len(table.ids) or not len(ids):
+        for block, (index, ids, counts) in zip(self._blocks, counted, strict=True):
+            first, last = self.span(block.name)
+            known = self._ids(first, last)
+            if not len(known) or not len(ids):
                 continue
-            places = np.minimum(np.searchsorted(table.ids, ids), len(table.ids) - 1)
-            hit = table.ids[places] == ids
-            kept, places = index[hit], places[hit]
-            weights = (1 + np.log(counts[hit])) * table.idf[places]
+            places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+            hit = known[places] == ids
+            kept, places = index[hit], places[hit] + first
+            weights = (1 + np.log(counts[hit])) * self._idf[places]
             length = np.sqrt(np.bincount(kept, weights * weights, minlength=texts))
             rows.append(kept)
-            columns.append(places + table.offset)
+            columns.append(places)
             values.append(weights * block.weight / np.maximum(length, 1e-9)[kept])
         if not rows:
             return sparse.csr_matrix((texts, self.size), dtype=np.float32)
@@ -196,26 +193,20 @@ class Vectoriser:
 
     def row(self, tokens: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Column numbers, values, and the shares of each block of `NOVELTY` never seen in training (0…1)."""
-        columns, values = [], []
-        unseen = dict.fromkeys(NOVELTY, 1.0)
-        for block, table in zip(self._blocks, self._tables, strict=True):
-            ids, counts = np.unique(block.ids(tokens), return_counts=True)
-            if not len(ids) or not len(table.ids):
-                continue
-            places = np.minimum(np.searchsorted(table.ids, ids), len(table.ids) - 1)
-            hit = table.ids[places] == ids
-            if block.name in unseen:
-                unseen[block.name] = 1.0 - float(hit.mean())
-            places = places[hit]
-            weights = (1 + np.log(counts[hit])) * table.idf[places]
-            length = float(np.sqrt(weights @ weights))
-            if length:
-                columns.append(places + table.offset)
-                values.append(weights * (block.weight / length))
-        shares = np.array(list(unseen.values()))
-        if not columns:
-            return np.zeros(0, np.int64), np.zeros(0, np.float32), shares
-        return np.concatenate(columns), np.concatenate(values).astype(np.float32), shares
+        keys, counts = np.unique(_keys([b.ids(tokens) for b in self._blocks]), return_counts=True)
+        if not len(keys) or not self.size:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32), np.ones(len(self._novelty))
+        columns = np.minimum(np.searchsorted(self._keys, keys), self.size - 1)
+        hit = self._keys[columns] == keys
+        block = (keys >> _BLOCK).astype(np.int64)
+        present = np.bincount(block, minlength=len(self._blocks))
+        block, columns = block[hit], columns[hit]
+        known = np.bincount(block, minlength=len(self._blocks))
+        weights = (1 + np.log(counts[hit])) * self._idf[columns]
+        lengths = np.sqrt(np.bincount(block, weights * weights, minlength=len(self._blocks)))
+        values = weights * (self._scales / np.maximum(lengths, 1e-9))[block]
+        unseen = 1 - (known / np.maximum(present, 1))[self._novelty]
+        return columns, values.astype(np.float32), unseen
 
     def rows(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """The matrix [texts, features]."""
@@ -223,24 +214,27 @@ class Vectoriser:
 
     def span(self, name: str) -> tuple[int, int]:
         """First column of a block and the column after its last."""
-        for block, table in zip(self._blocks, self._tables, strict=False):
-            if block.name == name:
-                return table.offset, table.offset + len(table.ids)
-        raise KeyError(name)
+        place = [b.name for b in self._blocks].index(name)
+        return int(self._starts[place]), int(self._starts[place + 1])
+
+    def _ids(self, first: int, last: int) -> Ids:
+        return self._keys[first:last].astype(np.uint32)
 
     def arrays(self) -> dict[str, Any]:
         """What to store."""
         out = {}
-        for block, table in zip(self._blocks, self._tables, strict=False):
-            out[f"{block.name}_ids"], out[f"{block.name}_idf"] = table.ids, table.idf
+        for block in self._blocks:
+            first, last = self.span(block.name)
+            out[f"{block.name}_ids"] = self._ids(first, last)
+            out[f"{block.name}_idf"] = self._idf[first:last]
         return out
 
     @classmethod
     def from_arrays(cls, arrays: Any, blocks: Sequence[Block] = BLOCKS) -> Vectoriser:
         """The counterpart of `arrays`."""
-        tables, offset = [], 0
-        for block in blocks:
-            ids = arrays[f"{block.name}_ids"]
-            tables.append(_Table(ids, arrays[f"{block.name}_idf"], offset))
-            offset += len(ids)
-        return cls(tables, blocks)
+        return cls([(arrays[f"{b.name}_ids"], arrays[f"{b.name}_idf"]) for b in blocks], blocks)
+
+
+def _keys(found: Sequence[Ids]) -> np.ndarray:
+    """Features [all] of every block as uint64: the block's number, then the feature's."""
+    return np.concatenate([ids.astype(np.uint64) + (np.uint64(i) << _BLOCK) for i, ids in enumerate(found)])

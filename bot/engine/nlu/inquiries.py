@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from bot.engine.nlu.model import Prediction
 from bot.engine.nlu.morphology import parse
@@ -28,6 +29,7 @@ _MORE = re.compile(  # who says so means a second matter
 _ASKING = """
 где когда как сколько почему зачем что чё какой какая какие какое каком какую куда откуда кто чем можно ли неужели
 скока хочу хачу хочю хотел хотела хотим хотелось бы надо нада нужно нужен нужна нужны прошу пожалуйста пж плиз желаю требую пусть мне
+оператор оператора оператору operator agent representative
 where when how why what which who please pls plz want need i'd wanna
 """
 _ASKING_FIRST = """
@@ -67,6 +69,9 @@ def find_inquiries(
         least: probability that a part must reach.
     """
     parts = _parts(text) if len(words(clean(text))) >= 2 * _SHORTEST else []
+    second = _MORE.search(text) is not None
+    if not second:
+        parts = _stories(text, parts)
     whole, *of_parts = predict([text, *(text[start:end] for start, end in parts)])
     single = [Inquiry(text, 0, len(text), whole)]
     sure: list[Inquiry] = []
@@ -87,7 +92,7 @@ def find_inquiries(
     if len(sure) == 1 and whole.intent in _told_by({whole.intent, *kinds}):
         return [Inquiry(text, 0, len(text), sure[0].prediction)]
     # «Пришёл не тот чайник, заберите»: a part that asks nothing only tells the story of the one that does.
-    if not _MORE.search(text):
+    if not second:
         sure = [i for i in sure if i.prediction.intent == TOLD or _asks(i.text)]
     if len({i.prediction.intent for i in sure}) < 2 or len(sure) > PARTS_LIMIT:
         return single
@@ -95,6 +100,15 @@ def find_inquiries(
     if not whole.rejected and whole.confidence > max(i.prediction.confidence for i in sure):
         return single
     return sure
+
+
+def _stories(text: str, parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The parts, neighbours that ask nothing as one: «заказывал чайник, пришёл утюг, коробка мятая»."""
+    joined: list[tuple[int, int]] = []
+    for asks, run in groupby(parts, key=lambda part: _asks(text[slice(*part)])):
+        spans = list(run)
+        joined += spans if asks else [(spans[0][0], spans[-1][1])]
+    return joined if len(joined) > 1 else []
 
 
 def _asks(part: str) -> bool:

@@ -52,21 +52,18 @@ class Memory:
         assert self.vectors is not None
         return self.vectors.after(unit(rows))
 
-    def similarity_of(
-        self, columns: np.ndarray, values: np.ndarray, cosines: np.ndarray | None
-    ) -> np.ndarray:
-        """How near [examples] every example lies to one message.
-
-        Args:
-            cosines: [voiced] by the encoder, where the message has a vector.
-        """
+    def similarity_of(self, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """How near [examples] every example lies to one message by its words."""
         inside = (columns >= self.start) & (columns < self.start + self.by_feature.shape[0])
-        total = np.zeros(len(self.texts), dtype=np.float32)
         pointer, index, data = self.by_feature.indptr, self.by_feature.indices, self.by_feature.data
-        for column, value in zip(columns[inside] - self.start, values[inside], strict=False):
-            span = slice(pointer[column], pointer[column + 1])
-            total[index[span]] += value * data[span]
-        return total if cosines is None else self._both(total[None], cosines[None])[0]
+        first = columns[inside] - self.start
+        spans = [slice(*span) for span in zip(pointer[first], pointer[first + 1], strict=True)]
+        if not spans:
+            return np.zeros(len(self.texts), dtype=np.float32)
+        examples = np.concatenate([index[span] for span in spans])
+        shares = np.concatenate([data[span] for span in spans])
+        shares *= np.repeat(values[inside], pointer[first + 1] - pointer[first])
+        return np.bincount(examples, shares, minlength=len(self.texts)).astype(np.float32)
 
     def similarities(self, matrix: sparse.csr_matrix, dense: np.ndarray | None) -> np.ndarray:
         """Cosines [rows, examples] of many messages; both given as the vectoriser and the encoder make
@@ -76,11 +73,11 @@ class Memory:
         total = np.asarray((lemmas @ self.by_feature).todense(), dtype=np.float32)
         if dense is not None and self.vectors is not None:
             known = dense.any(axis=1)
-            total[known] = self._both(total[known], self.cosines(dense[known]))
+            total[known] = self.likeness(total[known], self.cosines(dense[known]))
         return total
 
-    def _both(self, by_words: np.ndarray, cosines: np.ndarray) -> np.ndarray:
-        """The mean [rows, examples] of both likenesses, in place of the first."""
+    def likeness(self, by_words: np.ndarray, cosines: np.ndarray) -> np.ndarray:
+        """How near [rows, examples] every example lies by words and by vector, written over `by_words`."""
         by_words[:, self.voiced] += cosines
         by_words /= 2
         return by_words

@@ -92,54 +92,59 @@ class IntentModel:
         kernel = None if self.kernel is None else replace(self.kernel, votes=votes)
         return replace(self, **parts, kernel=kernel, report=report)
 
-    @property
-    def _background(self) -> np.ndarray:
-        return np.array([name == OUT_OF_SCOPE for name in self.linear.classes])
-
     def predict(self, text: str) -> Prediction:
         """Classify one message."""
         return self.predict_all([text])[0]
 
     def predict_all(self, texts: Sequence[str], ranking_length: int = 10) -> list[Prediction]:
         """Classify some messages; an encoder reads them together."""
-        if self.dense is None:
-            return [self._predict(text, None, None, ranking_length) for text in texts]
-        rows = self.dense(texts)
-        near = rows[:, self.dense.sentences :]
-        known = near.any(axis=1)
-        cosines = self.memory.cosines(near) if known.any() else near
+        found = [self.vectoriser.row(words(clean(text))) for text in texts]
+        weights = self.linear.weights
+        scores = np.stack([values @ weights[columns].astype(np.float32) for columns, values, _ in found])
+        scores += self.linear.bias
+        similarity = np.stack([self.memory.similarity_of(columns, values) for columns, values, _ in found])
+        if self.dense is not None:
+            rows = self.dense(texts)
+            scores += rows @ weights[self.vectoriser.size :].astype(np.float32)
+            self._listen(rows[:, self.dense.sentences :], scores, similarity)
+        probability = training.probabilities(scores, self.linear.classes, self.temperature)
+        signals, _ = training.signals(
+            scores, probability, self.linear.classes, self.memory, similarity,
+            np.stack([unseen for *_, unseen in found]), np.array([len(columns) for columns, *_ in found]),
+        )  # fmt: skip
+        strangeness = self.rejection.score(signals)
         return [
-            self._predict(text, row, cosine if heard else None, ranking_length)
-            for text, row, cosine, heard in zip(texts, rows, cosines, known, strict=True)
+            self._answer(
+                probability[i], similarity[i], float(strangeness[i]), len(found[i][0]), ranking_length
+            )
+            for i in range(len(texts))
         ]
 
-    def _predict(
-        self, text: str, row: np.ndarray | None, cosines: np.ndarray | None, ranking_length: int
+    def _listen(self, near: np.ndarray, scores: np.ndarray, similarity: np.ndarray) -> None:
+        """Add what the encoder's vectors say, where a message has one, to the scores and the likeness."""
+        heard = np.flatnonzero(near.any(axis=1))
+        if not len(heard):
+            return
+        cosines = self.memory.cosines(near[heard])
+        similarity[heard] = self.memory.likeness(similarity[heard], cosines)
+        if self.kernel is not None:
+            background = np.array([name == OUT_OF_SCOPE for name in self.linear.classes])
+            scores[heard] = self.kernel.beside(scores[heard], self.kernel.scores(cosines), background)
+
+    def _answer(
+        self, probability: np.ndarray, similarity: np.ndarray, strangeness: float, features: int, length: int
     ) -> Prediction:
-        columns, values, unseen = self.vectoriser.row(words(clean(text)))
-        scores = values @ self.linear.weights[columns].astype(np.float32) + self.linear.bias
-        if row is not None:
-            scores = scores + row @ self.linear.weights[self.vectoriser.size :].astype(np.float32)
-        if self.kernel is not None and cosines is not None:
-            scores = self.kernel.beside(scores, self.kernel.scores(cosines[None])[0], self._background)
-        probability = training.probabilities(scores[None], self.linear.classes, self.temperature)[0]
-        similarity = self.memory.similarity_of(columns, values, cosines)
-        signals, _ = training.signals(
-            scores[None], probability[None], self.linear.classes, self.memory, similarity[None],
-            unseen[None], np.array([len(columns)]),
-        )  # fmt: skip
-        score = float(self.rejection.score(signals)[0])
-        order = [int(k) for k in np.argsort(-probability) if self.linear.classes[k] != OUT_OF_SCOPE]
-        ranking = [(self.linear.classes[k], float(probability[k])) for k in order[:ranking_length]]
+        classes = self.linear.classes
+        order = [int(k) for k in np.argsort(-probability) if classes[k] != OUT_OF_SCOPE]
+        ranking = [(classes[k], float(probability[k])) for k in order[:length]]
         margin = ranking[0][1] - (ranking[1][1] if len(ranking) > 1 else 0.0)
-        rejected = not len(columns) or score > self.rejection.threshold
+        rejected = not features or strangeness > self.rejection.threshold
         if rejected:
-            intent, confidence = OUT_OF_SCOPE, max(score, self.rejection.threshold)
+            intent, confidence = OUT_OF_SCOPE, max(strangeness, self.rejection.threshold)
         else:
             intent, confidence = ranking[0]
-        return Prediction(
-            intent, confidence, ranking, margin, self.memory.nearest(similarity), rejected, score
-        )
+        nearest = self.memory.nearest(similarity)
+        return Prediction(intent, confidence, ranking, margin, nearest, rejected, strangeness)
 
     def save(self, folder: Path) -> None:
         """Write `intents.npz` and `intents.json`; nothing is pickled."""
