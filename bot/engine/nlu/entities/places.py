@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from bot.engine.nlu.entities.base import Context, Found, Word
 from bot.engine.nlu.morphology import parses
@@ -80,9 +81,13 @@ def _forms(form: str) -> tuple[str, ...]:
     return tuple(out)
 
 
-def _nominative(reading: object) -> str:
-    inflected = reading.inflect({"nomn"})  # type: ignore[attr-defined]
-    return str(inflected.word) if inflected else str(reading.normal_form)  # type: ignore[attr-defined]
+def _nominative(reading: Any) -> str:
+    """The nominative of a noun or adjective. Inflecting is dear: a noun's singular has it as normal form."""
+    tag = reading.tag
+    if tag.case is None or {"NOUN", "sing"} in tag:
+        return str(reading.normal_form)
+    inflected = reading.inflect({"nomn"})
+    return str(inflected.word if inflected else reading.normal_form)
 
 
 def find_cities(context: Context) -> Iterator[Found]:
