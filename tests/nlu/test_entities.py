@@ -56,6 +56,9 @@ def read(text: str, entity: str) -> list[str]:
         ("I want three mugs", "quantity", "3"),
         ("доставьте в Питер", "city", "Санкт-Петербург"),
         ("доставка в нижний новгород есть?", "city", "Нижний Новгород"),
+        ("скока стоит доставка в козань", "city", "Казань"),
+        ("довезёте до екатеренбурга?", "city", "Екатеринбург"),
+        ("курьер из моксвы", "city", "Москва"),
         ("доставьте на ул. Ленина, д. 5, кв. 10", "address", "ул. Ленина, д. 5, кв. 10"),
         ("221B Baker Street", "address", "221B Baker Street"),
         ("заказ на имя Сергея Иванова", "person", "Сергей Иванов"),
@@ -89,6 +92,8 @@ def test_a_customer_is_understood(text: str, entity: str, value: str) -> None:
         ("у меня 3 вопроса", "quantity"),
         ("роман хороший", "person"),
         ("Владимир, подскажите", "city"),
+        ("в кабенете ошибка", "city"),
+        ("козань красивая", "city"),
     ],
 )
 def test_what_only_looks_alike_is_left_alone(text: str, entity: str) -> None:

@@ -126,10 +126,16 @@ class Encoder:
             self._words[np.concatenate([ids.ravel() for ids in groups])] + places, self._norm, self._eps
         )
         for wqkv, bqkv, wo, bo, norm1, w1, b1, w2, b2, norm2 in self._layers:
-            qkv = wqkv.after(x) + bqkv
-            mixed = np.concatenate([self._attended(qkv[place], *shape) for place, shape in spans])
-            x = _normed(x + (wo.after(mixed) + bo), norm1, self._eps)
-            x = _normed(x + (w2.after(_gelu(w1.after(x) + b1)) + b2), norm2, self._eps)
+            qkv = wqkv.after(x)
+            qkv += bqkv
+            mixed = wo.after(np.concatenate([self._attended(qkv[place], *shape) for place, shape in spans]))
+            mixed += bo
+            x = _normed(x + mixed, norm1, self._eps)
+            inner = w1.after(x)
+            inner += b1
+            inner = w2.after(_gelu(inner))
+            inner += b2
+            x = _normed(x + inner, norm2, self._eps)
         found = [x[place].reshape(*shape, self.width) for place, shape in spans]
         pooled = np.concatenate([t[:, 0] if self._first_only else t.mean(axis=1) for t in found])
         return np.asarray(pooled / (np.linalg.norm(pooled, axis=1, keepdims=True) + 1e-12))
@@ -155,7 +161,10 @@ def _batches(lengths: np.ndarray) -> list[np.ndarray]:
 def _normed(x: np.ndarray, norm: tuple[np.ndarray, np.ndarray], eps: float) -> np.ndarray:
     x = x - x.mean(axis=-1, keepdims=True)
     variance = np.einsum("ij,ij->i", x, x)[:, None] / x.shape[1]
-    return np.asarray(x / np.sqrt(variance + np.float32(eps)) * norm[0] + norm[1])
+    x /= np.sqrt(variance + np.float32(eps))
+    x *= norm[0]
+    x += norm[1]
+    return x
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ class WordVectors:
 
     def get(self, word: str) -> tuple[np.ndarray, float] | None:
         """The unit vector of a lower-case word (navec writes е for ё) and its rarity, or None."""
-        number = crc32(word.encode())
+        number = np.uint32(crc32(word.encode()))  # of the table's own type: of another the table is converted
         place = int(np.searchsorted(self.numbers, number))
         if place == len(self.numbers) or self.numbers[place] != number:
             return None

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.engine.nlu.entities.base import Context, Found, Word
-from bot.engine.nlu.morphology import parses
+from bot.engine.nlu.morphology import known, parse, parses
 from bot.engine.nlu.text import is_cyrillic
 
 _FILE = Path(__file__).parent.parent / "data" / "cities.csv"
 _LONGEST = 4  # words in a city's name
+_TELLING = 6  # letters from which a city is known with one of them wrong
+_WHERE = re.compile(r"\b(?:в|во|из|до|по|город\w*|г)[.\s]\s*$", re.IGNORECASE)
 
 _RU_KIND = (
     r"ул(?:ица|ице|ицу|ицы|\.)?|просп(?:ект\w*|\.)?|пр-к?т\.?|пр\.|переул\w+|пер\.|площад\w+|пл\.|наб(?:ережн\w+|\.)?|бульвар\w*|б-р|бул\."
@@ -100,7 +102,7 @@ def find_cities(context: Context) -> Iterator[Found]:
         hit = None
         for length in range(min(_LONGEST, len(words) - i), 0, -1):
             part = words[i : i + length]
-            value = _lookup(part, table, extra)
+            value = _lookup(part, table, extra) or (_misspelt(context, part[0]) if length == 1 else None)
             if value and not (length == 1 and _ordinary(context, part[0])):
                 hit = (length, value)
                 break
@@ -134,6 +136,33 @@ def _lookup(part: list[Word], table: dict[str, str], extra: dict[str, str]) -> s
             if key in table:
                 return table[key]
     return None
+
+
+@lru_cache(maxsize=1)
+def _case_forms() -> dict[str, str]:
+    """Case forms of the cities whose name is one Russian word."""
+    names = {n: value for n, value in _cities().items() if is_cyrillic(n) and " " not in n}
+    return {f.word.replace("ё", "е"): value for n, value in names.items() for f in parse(n).lexeme}
+
+
+def _misspelt(context: Context, word: Word) -> str | None:
+    """«В козань»: after a preposition of place, a word that is none, and one slip away from one city."""
+    form = word.form
+    if len(form) < _TELLING or not is_cyrillic(form) or known(form):
+        return None
+    if not _WHERE.search(context.text[: word.start]):
+        return None
+    near = {value for f, value in _case_forms().items() if f[0] == form[0] and _one_slip(f, form)}
+    return near.pop() if len(near) == 1 else None
+
+
+def _one_slip(one: str, other: str) -> bool:
+    """Whether a letter more, less or wrong, or two neighbours swapped, make one word of the other."""
+    pairs = zip(one, other, strict=False)
+    same = next((i for i, (x, y) in enumerate(pairs) if x != y), min(len(one), len(other)))
+    a, b = one[same:], other[same:]
+    swapped = a[:2] == b[1::-1] and len(a) > 1 and a[2:] == b[2:]
+    return swapped or b[1:] in {a, a[1:]} or a[1:] == b
 
 
 _ORDINARY = {
