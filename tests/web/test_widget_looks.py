@@ -44,6 +44,7 @@ async def test_keyboard_is_enough(visit: Visit, server: WidgetServer) -> None:
     await page.keyboard.press("Enter")
     await expect(lines(page, "customer")).to_have_text("Первая\nвторая")
     await server.until(lambda: server.texts() == ["Первая\nвторая"])
+    await expect(lines(page, "assistant")).to_have_count(1)  # an answer after the choices would close them
     await server.say("Продолжить?", buttons=["Да", "Нет"])
     await expect(choice(page, "Нет")).to_be_enabled()
     await page.keyboard.press("Shift+Tab")
