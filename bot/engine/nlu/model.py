@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from bot.engine.nlu.kernel import Kernel
 from bot.engine.nlu.linear import Linear
 from bot.engine.nlu.memory import Memory
 from bot.engine.nlu.rejection import Rejection
+from bot.engine.nlu.spelling import Spelling
 from bot.engine.nlu.text import clean, words
 from bot.engine.nlu.training import OUT_OF_SCOPE
 
@@ -61,6 +62,11 @@ class IntentModel:
     report: dict[str, Any]
     kernel: Kernel | None = None  # where an encoder is installed
     dense: Dense | None = None
+    spelling: Spelling = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Learn how the examples are spelt."""
+        self.spelling = Spelling(self.memory.texts)
 
     @classmethod
     def fit(
@@ -98,6 +104,7 @@ class IntentModel:
 
     def predict_all(self, texts: Sequence[str], ranking_length: int = 10) -> list[Prediction]:
         """Classify some messages; an encoder reads them together."""
+        texts = [self.spelling.mend(text) for text in texts]
         found = [self.vectoriser.row(words(clean(text))) for text in texts]
         weights = self.linear.weights
         scores = np.stack([values @ weights[columns].astype(np.float32) for columns, values, _ in found])

@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.engine.nlu.entities.base import Context, Found, Word
 from bot.engine.nlu.morphology import known, parse, parses
+from bot.engine.nlu.spelling import one_slip
 from bot.engine.nlu.text import is_cyrillic
 
 _FILE = Path(__file__).parent.parent / "data" / "cities.csv"
@@ -152,17 +153,8 @@ def _misspelt(context: Context, word: Word) -> str | None:
         return None
     if not _WHERE.search(context.text[: word.start]):
         return None
-    near = {value for f, value in _case_forms().items() if f[0] == form[0] and _one_slip(f, form)}
+    near = {value for f, value in _case_forms().items() if f[0] == form[0] and one_slip(f, form)}
     return near.pop() if len(near) == 1 else None
-
-
-def _one_slip(one: str, other: str) -> bool:
-    """Whether a letter more, less or wrong, or two neighbours swapped, make one word of the other."""
-    pairs = zip(one, other, strict=False)
-    same = next((i for i, (x, y) in enumerate(pairs) if x != y), min(len(one), len(other)))
-    a, b = one[same:], other[same:]
-    swapped = a[:2] == b[1::-1] and len(a) > 1 and a[2:] == b[2:]
-    return swapped or b[1:] in {a, a[1:]} or a[1:] == b
 
 
 _ORDINARY = {
